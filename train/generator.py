@@ -13,23 +13,26 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from train.paper import (
+    INKS,
+    SUBPIXEL,
+    Picture,
+    Plane,
+    Rng,
+    camera,
+    dust,
+    frame,
+    ink,
+    jpeg,
+    paper,
+    place,
+    rules,
+    shadow,
+)
 from train.skeletons import SKELETONS
 
-Picture = NDArray[np.uint8]
-Plane = NDArray[np.float32]
-Rng = np.random.Generator
-
-INKS = {
-    "black": (0.12, 0.10, 0.10),
-    "blue": (0.62, 0.22, 0.12),
-    "red": (0.18, 0.15, 0.75),
-    "green": (0.22, 0.45, 0.12),
-    "grey": (0.30, 0.29, 0.28),
-}
-"""Colour of each ink as blue, green, red reflectance, 0 to 1."""
-
-_SUBPIXEL = 4  # fractional bits of the coordinates cv2 draws with
 _FINE = 160  # smallest canvas, in pixels, on which a thin pen still has a round width
+_SMALLEST = 12  # pixels of a digit below which nobody can read it
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Pen:
 class Style:
     """How one scan looks. Shares and tones run from 0 to 1; see `Style.random` for the usual ranges."""
 
-    height: int = 96  # pixels
+    height: int = 96  # pixels, at least 20
     width: int = 96
     colour: bool = False  # a blue-green-red picture instead of a grey one
     ink: str = "black"
@@ -73,7 +76,7 @@ class Style:
     ruling: str = "plain"  # plain, ruled or squared
     frame: float = 0.0  # darkness of the printed box; 0 prints none
     shadow: float = 0.0  # share of the light lost on the dark side
-    blur: float = 0.0  # standard deviation over the picture's shorter side
+    blur: float = 0.0  # standard deviation in digit heights
     noise: float = 0.0  # standard deviation of the sensor's noise
     quality: int = 100  # of the JPEG it went through; 100 is none
     specks: int = 0
@@ -99,7 +102,7 @@ class Style:
             ruling=str(rng.choice(["plain", "ruled", "squared"], p=[0.7, 0.15, 0.15])),
             frame=_sometimes(rng, 0.25, 0.2, 0.9),
             shadow=_sometimes(rng, 0.4, 0.05, 0.5),
-            blur=_sometimes(rng, 0.4, 0.002, 0.014),
+            blur=_sometimes(rng, 0.4, 0.004, 0.022),
             noise=_sometimes(rng, 0.5, 0.005, 0.04),
             quality=int(rng.integers(35, 95)) if rng.random() < 0.5 else 100,
             specks=int(rng.integers(1, 8)) if rng.random() < 0.25 else 0,
@@ -109,7 +112,7 @@ class Style:
 
 @dataclass(frozen=True)
 class Scan:
-    """A drawn scan: uint8 [h, w] grey or [h, w, 3] blue-green-red, its digit if it is one, and plain words."""
+    """A drawn scan: uint8 [h, w] grey or [h, w, 3] blue-green-red, its digit if one, and plain words."""
 
     picture: Picture
     label: int | None
@@ -117,7 +120,7 @@ class Scan:
 
 
 def trace(digit: int, rng: Rng, wildness: float = 1.0) -> list[NDArray[np.float64]]:
-    """Return the strokes of one written digit: float64 [m, 2] paths (x, y), the longer side of all being 1."""
+    """Return the strokes of one written digit: float64 [m, 2] paths (x, y), together 1 on the longer side."""
     ways = SKELETONS[digit]
     weights = np.array([way.weight for way in ways])
     strokes = ways[int(rng.choice(len(ways), p=weights / weights.sum()))].strokes
@@ -140,7 +143,7 @@ def _bend(path: NDArray[np.float64], rng: Rng, wildness: float) -> NDArray[np.fl
     x = x + wave[0] * np.sin(2 * np.pi * fx * y + px)
     y = y + wave[1] * np.sin(2 * np.pi * fy * x + py) + wildness * rng.normal(0, 0.02) * np.sin(np.pi * y)
     stretch = np.exp(wildness * rng.normal(0, 0.13))
-    slant = np.clip(wildness * rng.normal(0.1, 0.15), -0.3, 0.45)
+    slant = np.clip(wildness * rng.normal(0.1, 0.15), -0.2, 0.45)
     turn = np.deg2rad(np.clip(wildness * rng.normal(0, 4), -12, 12))
     x = stretch * x - slant * y
     return np.stack([np.cos(turn) * x - np.sin(turn) * y, np.sin(turn) * x + np.cos(turn) * y], axis=1)
@@ -161,10 +164,10 @@ def draw_digit(
     how far the hand strays from a model hand; `pen` is any pen unless given.
     """
     pen = pen or Pen.random(rng)
-    return _texture(_ink(trace(digit, rng, wildness), rng, pen, size, fill), rng, pen)
+    return _texture(_inked(trace(digit, rng, wildness), rng, pen, size, fill), rng, pen)
 
 
-def _ink(paths: list[NDArray[np.float64]], rng: Rng, pen: Pen, size: int, fill: float) -> Picture:
+def _inked(paths: list[NDArray[np.float64]], rng: Rng, pen: Pen, size: int, fill: float) -> Picture:
     factor = max(1, -(-_FINE // size))
     side = size * factor
     thickness = max(1.0, pen.width * fill * side)
@@ -173,13 +176,13 @@ def _ink(paths: list[NDArray[np.float64]], rng: Rng, pen: Pen, size: int, fill: 
     canvas = np.zeros((side, side), np.uint8)
     for path in paths:
         width, shade = _pressure(len(path), rng, pen)
-        points = np.rint(((path - middle) * scale + side / 2) * 2**_SUBPIXEL).astype(int).tolist()
+        points = np.rint(((path - middle) * scale + side / 2) * 2**SUBPIXEL).astype(int).tolist()
         widths = np.maximum(1, np.rint(width * thickness)).astype(int).tolist()
         layer = np.zeros_like(canvas)
         for start, end, line, dark in zip(points, points[1:], widths, shade.tolist(), strict=False):
-            cv2.line(layer, start, end, dark, line, cv2.LINE_AA, _SUBPIXEL)
+            cv2.line(layer, start, end, dark, line, cv2.LINE_AA, SUBPIXEL)
         canvas = np.maximum(canvas, layer)
-    return _u8(cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)) if factor > 1 else canvas
+    return np.asarray(cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _pressure(count: int, rng: Rng, pen: Pen) -> tuple[Plane, Plane]:
@@ -227,22 +230,36 @@ def batch(n: int, rng: Rng, size: int = 28, *, scans: bool = False) -> tuple[Pic
 def draw_scan(digit: int, rng: Rng, style: Style | None = None) -> Scan:
     """Return a scan of one digit, in any style unless given."""
     style = style or Style.random(rng)
-    side = max(12, round(style.fill * min(style.height, style.width)))
-    glyph = _crop(draw_digit(digit, rng, side, pen=style.pen, fill=1.0, wildness=style.wildness))
+    glyph = _glyph(digit, rng, style, _digit_side(style))
     return Scan(_scan(glyph, rng, style), digit, f"a {digit} {_describe(style)}")
 
 
 def draw_pair(digits: tuple[int, int], rng: Rng, style: Style | None = None) -> Scan:
-    """Return a scan of two digits side by side with clear paper between them; it has no label."""
+    """Return a scan of two digits side by side with clear paper between them; it has no label.
+
+    A style too narrow for two readable digits is widened.
+    """
     style = style or Style.random(rng)
-    side = max(12, round(min(style.fill * style.height, style.fill * style.width / 2.2)))
-    left, right = (
-        _square(_crop(draw_digit(digit, rng, side, pen=style.pen, fill=1.0, wildness=style.wildness)), side)
-        for digit in digits
-    )
-    gap = np.zeros((side, max(3, side // 5)), np.uint8)
-    description = f"a {digits[0]} and a {digits[1]} {_describe(style)}"
-    return Scan(_scan(np.hstack([left, gap, right]), rng, style), None, description)
+    side = max(_SMALLEST, round(min(style.fill * style.height, style.fill * style.width / 2.25)))
+    left, right = (_glyph(digit, rng, style, side) for digit in digits)
+    height = max(left.shape[0], right.shape[0])
+    gap = np.zeros((height, max(3, side // 4)), np.uint8)
+    pair = np.hstack([_grow(left, height), gap, _grow(right, height)])
+    style = replace(style, width=max(style.width, pair.shape[1]))
+    return Scan(_scan(pair, rng, style), None, f"a {digits[0]} and a {digits[1]} {_describe(style)}")
+
+
+def _glyph(digit: int, rng: Rng, style: Style, side: int) -> Picture:
+    """Return a digit's ink without any margin, its longer side being `side` pixels."""
+    glyph = draw_digit(digit, rng, side, pen=style.pen, fill=1.0, wildness=style.wildness)
+    x, y, width, height = cv2.boundingRect(glyph)
+    return glyph[y : y + height, x : x + width]
+
+
+def _grow(glyph: Picture, height: int) -> Picture:
+    """Return the glyph in the middle of a strip of the given height."""
+    above = (height - glyph.shape[0]) // 2
+    return np.pad(glyph, ((above, height - glyph.shape[0] - above), (0, 0)))
 
 
 def draw_blank(rng: Rng, style: Style | None = None) -> Scan:
@@ -254,108 +271,23 @@ def draw_blank(rng: Rng, style: Style | None = None) -> Scan:
 def _scan(glyph: Picture, rng: Rng, style: Style) -> Picture:
     """Return the finished picture of a glyph [h, w] on paper of the given style."""
     shape = (style.height, style.width)
+    digit = _digit_side(style)
     sheet = paper(shape, rng, style.tone, style.grain)
-    sheet *= 1 - rules(shape, rng, style.ruling, round(max(glyph.shape[0], shape[0] / 3)))
-    sheet *= 1 - style.frame * frame(shape, rng)[..., None]
+    sheet = sheet * (1 - rules(shape, rng, style.ruling, digit))
+    sheet = sheet * (1 - style.frame * frame(shape, rng)[..., None])
     sheet = ink(sheet, place(glyph, shape, rng, style.drift), style.ink)
-    sheet *= shadow(shape, rng, style.shadow)[..., None]
-    seen = camera(sheet, rng, style.blur, style.noise, style.specks)
-    seen = seen if style.colour else cv2.cvtColor(seen, cv2.COLOR_BGR2GRAY)
+    sheet = sheet * shadow(shape, rng, style.shadow)[..., None]
+    sheet = sheet * (1 - dust(shape, rng, style.specks)[..., None])
+    seen = camera(sheet, rng, style.blur * digit, style.noise)
     picture = _u8(255 * (1 - seen if style.inverted else seen))
+    if not style.colour:
+        picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
     return picture if style.quality >= 100 else jpeg(picture, style.quality)
 
 
-def paper(shape: tuple[int, int], rng: Rng, tone: float, grain: float) -> Plane:
-    """Return empty paper, reflectance float32 [h, w, 3]: a tint, clouds, fine grain and some fibres."""
-    height, width = shape
-    clouds = cv2.resize(rng.standard_normal((5, 5), np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-    sheet = tone + grain * (0.4 * clouds + 0.6 * rng.standard_normal(shape, np.float32))
-    for _ in range(round(200 * grain)):
-        start = rng.uniform(0, 1, 2) * (width, height)
-        end = start + rng.normal(0, 0.06, 2) * (width, height)
-        shade = tone - rng.uniform(-2, 3) * grain
-        cv2.line(sheet, start.astype(int).tolist(), end.astype(int).tolist(), shade, 1, cv2.LINE_AA)
-    tint = np.array([1 - rng.uniform(0, 0.08), 1 - rng.uniform(0, 0.02), 1.0], np.float32)
-    return np.asarray(sheet[..., None] * tint, np.float32)
-
-
-def rules(shape: tuple[int, int], rng: Rng, ruling: str, digit: int) -> Plane:
-    """Return how much the faint ruled or squared lines darken the paper, float32 [h, w, 3]."""
-    lines = np.zeros(shape, np.float32)
-    step = max(6, round(digit * (rng.uniform(1.1, 1.6) if ruling == "ruled" else rng.uniform(0.35, 0.7))))
-    line = max(1, digit // 70)
-    rows, columns = rng.integers(0, step, 2)
-    for i in range(line):
-        if ruling in ("ruled", "squared"):
-            lines[rows + i :: step] = 1
-        if ruling == "squared":
-            lines[:, columns + i :: step] = 1
-    absorbed = np.array([0.4, 0.8, 1.0], np.float32)  # the lines are a pale blue
-    return np.asarray(lines[..., None] * absorbed * rng.uniform(0.08, 0.25), np.float32)
-
-
-def frame(shape: tuple[int, int], rng: Rng) -> Plane:
-    """Return the coverage 0 to 1 [h, w] of a printed box near the edge, sometimes cut by it."""
-    height, width = shape
-    side = min(shape)
-    line = max(1, round(side * rng.uniform(0.01, 0.035)))
-    inset = rng.uniform(-0.02, 0.06, 4) * side
-    corners = np.array([[inset[0], inset[1]], [width - inset[2], inset[3]]])
-    skew = rng.normal(0, 0.006) * side
-    (left, top), (right, bottom) = corners[0], [width - 1 - inset[2], height - 1 - inset[3]]
-    box = [[left + skew, top], [right, top + skew], [right - skew, bottom], [left, bottom - skew]]
-    canvas = np.zeros(shape, np.uint8)
-    points = np.rint(np.array(box) * 2**_SUBPIXEL).astype(np.int32)
-    cv2.polylines(canvas, [points], True, 255, line, cv2.LINE_AA, _SUBPIXEL)
-    return np.asarray(canvas / np.float32(255), np.float32)
-
-
-def place(glyph: Picture, shape: tuple[int, int], rng: Rng, drift: float) -> Plane:
-    """Return the glyph's coverage 0 to 1 on a sheet [h, w], off the centre by `drift` of the free room."""
-    room = np.array(shape) - glyph.shape
-    row, column = np.rint(room / 2 * (1 + drift * rng.uniform(-1, 1, 2))).astype(int)
-    cover = np.zeros(shape, np.float32)
-    cover[row : row + glyph.shape[0], column : column + glyph.shape[1]] = glyph / np.float32(255)
-    return cover
-
-
-def ink(sheet: Plane, cover: Plane, name: str) -> Plane:
-    """Return the sheet [h, w, 3] with ink of a named colour where `cover` [h, w] says."""
-    colour = np.array(INKS[name], np.float32)
-    return np.asarray(sheet + cover[..., None] * (colour * sheet - sheet), np.float32)
-
-
-def shadow(shape: tuple[int, int], rng: Rng, depth: float) -> Plane:
-    """Return the light 0 to 1 [h, w]: falling off to one side and behind the soft edge of a shadow."""
-    height, width = shape
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32) / max(shape)
-    angle = rng.uniform(0, 2 * np.pi)
-    along = np.cos(angle) * (x - 0.5) + np.sin(angle) * (y - 0.5)
-    slope = np.clip(along + 0.5, 0, 1)
-    edge = 1 / (1 + np.exp(-(along - rng.uniform(-0.3, 0.3)) / rng.uniform(0.03, 0.15)))
-    mix = rng.uniform(0, 0.7)
-    return np.asarray(1 - depth * ((1 - mix) * slope + mix * edge), np.float32)
-
-
-def camera(sheet: Plane, rng: Rng, blur: float, noise: float, specks: int) -> Plane:
-    """Return what the scanner sees of the sheet [h, w, 3]: dust, an unsharp lens, a noisy sensor."""
-    height, width = sheet.shape[:2]
-    seen = sheet
-    for _ in range(specks):
-        at = (int(rng.integers(width)), int(rng.integers(height)))
-        radius = max(1, round(min(height, width) * rng.uniform(0, 0.012)))
-        cv2.circle(seen, at, radius, [rng.uniform(0.1, 0.7)] * 3, -1, cv2.LINE_AA)
-    if blur > 0:
-        seen = cv2.GaussianBlur(seen, (0, 0), max(0.3, blur * min(height, width)))
-    if noise > 0:
-        seen = seen + noise * rng.standard_normal((height, width, 1), np.float32)
-    return np.asarray(np.clip(seen, 0, 1), np.float32)
-
-
-def jpeg(picture: Picture, quality: int) -> Picture:
-    """Return the picture after JPEG compression at a quality of 1 to 100."""
-    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return _u8(cv2.imdecode(data, cv2.IMREAD_UNCHANGED))
+def _digit_side(style: Style) -> int:
+    """Return how many pixels the longer side of a digit in this style has."""
+    return max(_SMALLEST, round(style.fill * min(style.height, style.width)))
 
 
 def _describe(style: Style) -> str:
@@ -371,11 +303,5 @@ def _sometimes(rng: Rng, chance: float, low: float, high: float) -> float:
     return float(value) if rng.random() < chance else 0.0
 
 
-def _crop(glyph: Picture) -> Picture:
-    """Return the smallest part of the glyph that holds all of its ink."""
-    x, y, width, height = cv2.boundingRect(glyph)
-    return glyph[y : y + height, x : x + width]
-
-
-def _u8(values: NDArray[np.generic]) -> Picture:
-    return np.asarray(values).astype(np.uint8)
+def _u8(values: NDArray[np.floating]) -> Picture:
+    return np.asarray(np.rint(values), np.uint8)
