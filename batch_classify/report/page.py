@@ -1,0 +1,118 @@
+"""report.html: one file that needs nothing else, for the people who review.
+
+Turns cards and counts into text and pictures that are safe to show, whatever the files are called.
+How they look is up to the templates beside this module.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from datetime import UTC
+from pathlib import Path, PurePosixPath
+
+import cv2
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from batch_classify import __version__
+from batch_classify.decode import Grey
+from batch_classify.filename import to_cell
+from batch_classify.report.shortlist import Shortlist
+from batch_classify.report.summary import Run, Summary
+from batch_classify.row import Status
+
+STATUS_WORDS = {
+    Status.REVIEW: "an answer to check",
+    Status.REJECTED: "no single digit there",
+    Status.ERROR: "could not be read",
+    Status.DEFERRED: "still being written",
+    Status.OK: "a clear answer",
+    Status.REVIEWED: "answered by a human",
+}
+REASON_WORDS = {
+    "low_confidence": "Not sure enough",
+    "low_quality": "Poor scan",
+    "blank": "Nothing written on it",
+    "several_digits": "More than one digit",
+    "not_a_digit": "Not a digit",
+    "unreadable": "Damaged picture",
+    "empty_file": "Empty file",
+    "too_large": "Too large",
+    "unsupported": "Format not supported",
+    "permission_denied": "No permission to read it",
+    "vanished": "Gone before it was read",
+    "being_written": "Still being written",
+}
+# Control characters and those that turn the direction of writing: shown, never obeyed.
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+
+
+def write_page(path: Path, shortlist: Shortlist, summary: Summary, run: Run) -> None:
+    """Write the page; its pictures are encoded one card at a time."""
+    environment = Environment(
+        loader=PackageLoader("batch_classify.report", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "cell": to_cell,
+        "visible": visible,
+        "percent": percent,
+        "reason": reason_in_words,
+        "png": png,
+        "jpeg": jpeg,
+        "csp_hash": csp_hash,
+    }
+    pieces = environment.get_template("report.html.jinja").generate(
+        cards=shortlist.cards(),
+        summary=summary,
+        run=run,
+        folder=PurePosixPath(run.input_text).name or run.input_text,
+        statuses=STATUS_WORDS,
+        started=run.started.astimezone(UTC),
+        finished=run.finished.astimezone(UTC),
+        version=__version__,
+    )
+    # A decoder's message may hold a lone surrogate, which UTF-8 cannot.
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+        file.writelines(pieces)
+
+
+def visible(text: str) -> str:
+    r"""Return the text with characters that cannot be seen written out, a line break as `\n`."""
+    return _UNSEEN.sub(lambda unseen: unseen[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def percent(share: float) -> str:
+    """Return a probability as a person reads it; no model is ever 100% sure."""
+    if share >= 0.9995:
+        return ">99.9%"
+    return "<0.1%" if share < 0.0005 else f"{share:.1%}"
+
+
+def reason_in_words(reason: str) -> str:
+    """Return a reason as a person says it."""
+    return REASON_WORDS.get(reason, reason.replace("_", " ").capitalize())
+
+
+def png(grey: Grey) -> str:
+    """Return the exact picture as the address of an image that the page itself holds."""
+    return _data_uri("png", grey, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+
+
+def jpeg(grey: Grey) -> str:
+    """Return roughly the picture, likewise, in a third of the bytes where the paper is grainy."""
+    return _data_uri("jpeg", grey, [cv2.IMWRITE_JPEG_QUALITY, 85])
+
+
+def _data_uri(kind: str, grey: Grey, options: list[int]) -> str:
+    _, data = cv2.imencode(f".{kind}", grey, options)
+    return f"data:image/{kind};base64,{base64.b64encode(data.tobytes()).decode('ascii')}"
+
+
+def csp_hash(text: str) -> str:
+    """Return what a Content-Security-Policy says to allow just this style or script."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")

@@ -1,0 +1,114 @@
+"""What a run amounts to: counts of its rows, and run.json.
+
+Knows what became of the rows and what the caller says about the run; nothing about pictures or pages.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from batch_classify.filename import to_cell
+from batch_classify.row import Reason, Row, Status
+
+SCHEMA = 1
+"""Version of run.json; grows when a key changes its meaning or goes away."""
+
+
+class Summary:
+    """Counts of the rows added so far: `rows`, `files`, `statuses`, `reasons` and `labels`.
+
+    `unread` counts the files of which something could not be read. The rows of one file must come one
+    after the other.
+    """
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.files = 0
+        self.unread = 0
+        self.statuses: Counter[Status] = Counter()
+        self.reasons: Counter[Reason] = Counter()
+        self.labels: Counter[int] = Counter()
+        self._file: str | None = None
+        self._unread_file: str | None = None
+
+    def add(self, row: Row) -> None:
+        """Count a row."""
+        self.rows += 1
+        if row.file != self._file:
+            self.files += 1
+            self._file = row.file
+        if row.status is Status.ERROR and row.file != self._unread_file:
+            self.unread += 1
+            self._unread_file = row.file
+        self.statuses[row.status] += 1
+        if row.reason is not None:
+            self.reasons[row.reason] += 1
+        if row.label is not None:
+            self.labels[row.label] += 1
+
+    @property
+    def to_look_at(self) -> int:
+        """How many rows a human should look at; those deferred come again by themselves."""
+        return sum(self.statuses[status] for status in (Status.REVIEW, Status.REJECTED, Status.ERROR))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What only the caller knows of a run.
+
+    The times carry a time zone; `input` is the path as the system gives it; `ignored` counts the
+    files that got no row; `seconds` has one entry for each step; `settings` are values for JSON.
+    """
+
+    started: datetime
+    finished: datetime
+    input: str
+    ignored: int
+    seconds: Mapping[str, float]
+    settings: Mapping[str, Any]
+    versions: Mapping[str, str]
+    model: str
+    model_sha256: str
+
+    @property
+    def input_text(self) -> str:
+        """`input` as valid Unicode, escaped like a file in the table but never taken for a formula."""
+        return to_cell(f"/{self.input}")[1:]
+
+
+def run_record(run: Run, summary: Summary) -> dict[str, Any]:
+    """Return what run.json holds; statuses, reasons and labels that did not occur are there with 0."""
+    return {
+        "schema": SCHEMA,
+        "started": _utc(run.started),
+        "finished": _utc(run.finished),
+        "input": run.input_text,
+        "rows": summary.rows,
+        "files": summary.files,
+        "unread": summary.unread,
+        "ignored": run.ignored,
+        "statuses": {str(status): summary.statuses[status] for status in Status},
+        "reasons": {str(reason): summary.reasons[reason] for reason in Reason},
+        "labels": {str(label): summary.labels[label] for label in range(10)},
+        "seconds": {step: round(seconds, 3) for step, seconds in run.seconds.items()},
+        "settings": dict(sorted(run.settings.items())),
+        "versions": dict(sorted(run.versions.items())),
+        "model": {"name": run.model, "sha256": run.model_sha256},
+    }
+
+
+def _utc(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def write_run(path: Path, record: Mapping[str, Any]) -> None:
+    """Write run.json."""
+    text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+    # A setting may name a file whose bytes are not UTF-8: its surrogates become JSON escapes.
+    path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")

@@ -1,0 +1,118 @@
+"""predictions.csv: one line for each row, written as the rows come.
+
+Knows the columns and how their values are spelt; not what the values mean. Imports neither pandas
+nor anything that decodes, so that the command stays light; `read_table` brings pandas in when called.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from batch_classify.filename import to_cell
+from batch_classify.row import Row
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    "file",
+    "page",
+    "label",
+    "confidence",
+    "status",
+    "reason",
+    "second_label",
+    "second_confidence",
+    "width",
+    "height",
+    "sha256",
+)
+_PROBABILITIES = tuple(f"p{digit}" for digit in range(10))
+_TEXT = {"file", "status", "reason", "sha256"}
+_WHOLE = {"page", "label", "second_label", "width", "height"}
+_NEEDS_QUOTES = re.compile('[,"\r\n]')
+
+
+def columns(probabilities: bool) -> tuple[str, ...]:
+    """Return the names in the header line."""
+    return COLUMNS + _PROBABILITIES if probabilities else COLUMNS
+
+
+def to_line(row: Row, probabilities: bool) -> str:
+    r"""Write a row as its line of the CSV, `\n` included."""
+    cells = [
+        _quoted(to_cell(row.file)),
+        _whole(row.page),
+        _whole(row.label),
+        _share(row.confidence),
+        row.status,
+        row.reason or "",
+        _whole(row.second_label),
+        _share(row.second_confidence),
+        _whole(row.width),
+        _whole(row.height),
+        row.sha256,
+    ]
+    if probabilities:
+        cells += map(_share, row.probabilities or [None] * len(_PROBABILITIES))
+    return ",".join(cells) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text
+
+
+def _whole(number: int | None) -> str:
+    return "" if number is None else str(number)
+
+
+def _share(number: float | None) -> str:
+    return "" if number is None else f"{number:.6f}"
+
+
+class Table:
+    """The file being written; holds no row in memory."""
+
+    def __init__(self, path: Path, *, probabilities: bool = False) -> None:
+        self._probabilities = probabilities
+        self._file = path.open("w", encoding="utf-8", newline="")
+        self._file.write(",".join(columns(probabilities)) + "\n")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def write(self, row: Row) -> None:
+        """Add a row at the end."""
+        self._file.write(to_line(row, self._probabilities))
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a predictions.csv: numbers that are missing are NA, texts that are missing are empty.
+
+    `file` stays as the cell has it; `filename.from_cell` gives the path.
+    """
+    import pandas as pd
+
+    dtypes = {
+        name: "string" if name in _TEXT else "Int64" if name in _WHOLE else "float64"
+        for name in columns(True)
+    }
+    return pd.read_csv(
+        path,
+        dtype=dtypes,
+        # A file may be called NA or null.
+        keep_default_na=False,
+        na_values={name: [""] for name in dtypes.keys() - _TEXT},
+        encoding="utf-8",
+    )
