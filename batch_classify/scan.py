@@ -97,6 +97,7 @@ class Scan:
     """
 
     def __init__(self, root: Path, selection: Selection = ALL_IMAGES, skip: Path | None = None) -> None:
+        self.path = root
         self.root = root
         self.selection = selection
         self.skip = skip
@@ -125,6 +126,10 @@ class Scan:
                 waiting += self._list(path, closed)
             except OSError as error:
                 self.unlisted.append(Unlisted(path.removesuffix("/"), error))
+
+    def count(self) -> int:
+        """Count the candidates, by going through the folder once more than needed."""
+        return sum(1 for _ in Scan(self.root, self.selection, self.skip))
 
     def _list(self, folder: str, closed: set[_Identity]) -> list[str]:
         """Find the candidates and folders in `folder`, last first; folders, as `folder`, end in `/`."""
@@ -168,6 +173,20 @@ class Scan:
         if stat.S_ISDIR(mode) and not inside:
             return _Kind.FOLDER
         return _Kind.FILE if stat.S_ISREG(mode) else _Kind.OTHER
+
+
+class OneFile:
+    """A single file as a scan of its own: a candidate whatever its name."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.root = path.parent
+        self.ignored = 0
+        self.unlisted: list[Unlisted] = []
+        self._name = path.name
+
+    def __iter__(self) -> Iterator[str]:
+        yield self._name
 
 
 def _identity(folder: Path) -> _Identity:

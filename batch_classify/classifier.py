@@ -1,0 +1,53 @@
+"""Pictures in, predictions out: the steps of the job that need no folder, for Python callers and the job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch_classify import model as model_folder
+from batch_classify.decide import Prediction, decide, probabilities
+from batch_classify.model import Images, Model
+from batch_classify.preprocess import VERSION, preprocess
+from batch_classify.row import Reason
+
+__all__ = ["Classifier", "Prediction"]
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """A model, and the confidence below which its answers go to a human."""
+
+    model: Model
+    review_below: float
+
+    @classmethod
+    def load(
+        cls, model: Path | None = None, device: str = "auto", review_below: float | None = None
+    ) -> Classifier:
+        """Load a model folder (default: the shipped one) onto auto, cpu or cuda; threshold from its card.
+
+        Raises JobError (MODEL, ENVIRONMENT).
+        """
+        loaded = model_folder.load(model, device, preprocessing=VERSION)
+        return cls(loaded, loaded.card.review_below if review_below is None else review_below)
+
+    def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
+        """Read scans, each grey uint8 [height, width] of any size and either polarity."""
+        if not images:
+            return []
+        prepared = [preprocess(image) for image in images]
+        return self.predict_prepared(
+            np.stack([one.image for one in prepared]), [one.finding for one in prepared]
+        )
+
+    def predict_prepared(self, images: Images, findings: Sequence[Reason | None]) -> list[Prediction]:
+        """Read what `preprocess` made: uint8 [N, 28, 28], and the N findings."""
+        shares = probabilities(self.model.logits(images), self.model.card.temperature)
+        return [
+            decide(row, finding, self.review_below) for row, finding in zip(shares, findings, strict=True)
+        ]

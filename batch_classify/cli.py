@@ -1,0 +1,219 @@
+"""`batch-classify`: turns options into a call and an outcome into an exit code, and nothing else."""
+
+from __future__ import annotations
+
+import re
+import stat
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from batch_classify import __version__, console
+from batch_classify.errors import ExitCode, JobError
+from batch_classify.row import Status
+
+if TYPE_CHECKING:
+    from batch_classify.classifier import Classifier
+    from batch_classify.job import Effort, Report
+    from batch_classify.report.shortlist import Card
+    from batch_classify.report.summary import Summary
+    from batch_classify.scan import Selection
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+_FORMATS = ("csv", "html")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"batch-classify {__version__}")
+        raise typer.Exit
+
+
+def _formats(text: str) -> str:
+    unknown = set(text.split(",")) - set(_FORMATS)
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))!r} is not one of {', '.join(_FORMATS)}.")
+    return text
+
+
+def _allowance(text: str) -> str:
+    if not re.fullmatch(r"\d+|\d+(\.\d+)?%", text):
+        raise typer.BadParameter(
+            f"{text!r} is neither a number of files, such as 10, nor a share, such as 2%."
+        )
+    return text
+
+
+@app.command()
+def classify(
+    input: Annotated[
+        Path, typer.Argument(help="A folder of scans, or one image.", show_default=False)
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Where reports go. Default: results; for one image, nowhere."),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", "-m", help="Model folder. Default: the one that comes along.")
+    ] = None,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to run the network.")] = "auto",
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Files a batch. Changes no answer.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that read the files. Default: one a CPU.")
+    ] = None,
+    include: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB", help="Take these files too, image name or not.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB", help="Leave these files or folders out.")
+    ] = None,
+    recursive: Annotated[
+        bool, typer.Option("--recursive/--no-recursive", help="Look into folders below INPUT.")
+    ] = True,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Follow links that lead out of INPUT.")
+    ] = False,
+    review_below: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Confidence below which a human should look. Default: the model's."),
+    ] = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Add the columns p0 to p9 to the table.")
+    ] = False,
+    formats: Annotated[
+        str,
+        typer.Option(
+            "--format", callback=_formats, metavar="csv,html", help="What to write; csv is always written."
+        ),
+    ] = "csv,html",
+    max_errors: Annotated[
+        str,
+        typer.Option(callback=_allowance, metavar="N|N%", help="Unreadable files to put up with."),
+    ] = "0",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Name each file that needs a look.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Read every scanned digit in a folder, and write a table and a page of the answers.
+
+    Scans that a human should look at are marked; none is left out.
+    """
+    with console.exit_codes():
+        # Imported here, so that --help and --version answer at once.
+        from batch_classify.classifier import Classifier
+        from batch_classify.job import Effort, Report
+        from batch_classify.scan import Selection
+
+        _check_input(input)
+        classifier = Classifier.load(model, device, review_below)
+        report = Report(probabilities=probabilities, page="html" in formats)
+        if input.is_dir():
+            selection = Selection(_globs(include), _globs(exclude), recursive, follow_links)
+            summary = _folder(
+                input,
+                classifier,
+                out or Path("results"),
+                selection,
+                Effort(batch_size, workers),
+                report,
+                quiet=quiet,
+                verbose=verbose,
+            )
+        else:
+            summary = _image(input, classifier, out, report)
+        if summary.unread > _allowed(max_errors, summary.files):
+            sys.exit(ExitCode.UNREADABLE_FILES)
+
+
+def _folder(
+    folder: Path,
+    classifier: Classifier,
+    results: Path,
+    selection: Selection,
+    effort: Effort,
+    report: Report,
+    *,
+    quiet: bool,
+    verbose: bool,
+) -> Summary:
+    """Classify a folder into a new report, and tell a person how it went."""
+    from batch_classify import job, present
+    from batch_classify.progress import progress
+    from batch_classify.scan import Scan
+
+    say = console.err.print
+    scan = Scan(folder, selection, skip=results)
+    if results.exists() and results.samefile(folder):
+        raise JobError(
+            ExitCode.USAGE, f"{results} holds the scans. Name another folder for reports with --out."
+        )
+
+    def watch(cards: Sequence[Card]) -> None:
+        advance(sum(card.row.page in (None, 1) for card in cards))
+        for card in cards if verbose else ():
+            if card.row.status is not Status.OK:
+                say(present.concern(card.row), markup=False)
+
+    with progress(console.err, scan.count, quiet=quiet) as advance:
+        outcome = job.run(scan, classifier, results, effort=effort, report=report, watch=watch)
+    if not quiet:
+        say(present.counts(outcome.summary, outcome.ignored))
+        say(f"report: {outcome.folder / (job.PAGE if report.page else job.TABLE)}", markup=False)
+    return outcome.summary
+
+
+def _image(file: Path, classifier: Classifier, results: Path | None, report: Report) -> Summary:
+    """Print what one image says, and write a report only where `results` is given."""
+    from batch_classify import job, present
+    from batch_classify.report.summary import Summary
+    from batch_classify.scan import OneFile
+
+    def watch(cards: Sequence[Card]) -> None:
+        for card in cards:
+            typer.echo(present.answer(card.row))
+
+    if results is not None:
+        effort = job.IN_THIS_PROCESS
+        return job.run(OneFile(file), classifier, results, effort=effort, report=report, watch=watch).summary
+    summary = Summary()
+    for cards in job.classify(OneFile(file), classifier, job.IN_THIS_PROCESS):
+        watch(cards)
+        for card in cards:
+            summary.add(card.row)
+    return summary
+
+
+def _check_input(path: Path) -> None:
+    """Raise JobError (INPUT) unless there is a folder or a file to read."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise JobError(
+            ExitCode.INPUT, f"cannot find {path}: {error.strerror}. Name a folder of scans, or one image."
+        ) from error
+    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+        raise JobError(
+            ExitCode.INPUT, f"{path} is neither a folder nor a file. Name a folder of scans, or one image."
+        )
+
+
+def _globs(globs: list[str] | None) -> tuple[str, ...]:
+    """Take `drafts/`, as a shell completes it, for the folder."""
+    return tuple(glob.rstrip("/") for glob in globs or ())
+
+
+def _allowed(text: str, files: int) -> float:
+    return float(text[:-1]) / 100 * files if text.endswith("%") else int(text)
+
+
+def main() -> None:
+    """Run the command; exits with a code of `ExitCode`."""
+    app(prog_name="batch-classify")

@@ -1,0 +1,216 @@
+"""The model folder, and running it: onnxruntime on CPU, torch on CUDA.
+
+Knows 28×28 pictures and logits; knows nothing of scans, thresholds' use, or how a model is trained.
+No pickle is ever loaded, and torch is imported only where a GPU is asked for or found.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch_classify.errors import ExitCode, JobError
+
+DEFAULT_MODEL = Path(__file__).parent / "models" / "default"
+ONNX, WEIGHTS, CARD = "model.onnx", "weights.safetensors", "card.json"
+DEVICES = ("auto", "cpu", "cuda")
+SCHEMA = 1
+_TORCH_BATCH = 512  # always full, so that a GPU runs the same kernels whatever the size of the job's batch
+
+Images = NDArray[np.uint8]
+Logits = NDArray[np.float32]
+Runtime = Callable[[Images], Logits]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a model says about itself; the contents of card.json.
+
+    `review_below` is the confidence under which an answer goes to a human, set on validation data so
+    that at most `target_error` of the accepted answers are wrong. `files` holds the SHA-256 of the others.
+    """
+
+    name: str
+    architecture: Sequence[Mapping[str, Any]]
+    preprocessing: int
+    temperature: float
+    review_below: float
+    target_error: float
+    classes: Sequence[int] = tuple(range(10))
+    training: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    schema: int = SCHEMA
+
+    def to_json(self) -> str:
+        """Write the card as indented JSON, one line at the end."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A loaded model: its card, the hash of its card, the device it runs on and its network.
+
+    `logits` takes uint8 [N, 28, 28], ink bright on 0, and gives float32 [N, 10]. On CPU a picture's
+    logits are the same to the bit whatever else is in the batch.
+    """
+
+    card: Card
+    sha256: str
+    device: str
+    logits: Runtime
+
+
+def load(folder: Path | None = None, device: str = "auto", *, preprocessing: int) -> Model:
+    """Load a model folder (default: the shipped one) onto `device`: auto, cpu or cuda.
+
+    Raises JobError (MODEL) if the folder is missing, damaged or made for another version of the
+    preprocessing, and JobError (ENVIRONMENT) if CUDA is asked for and cannot be used.
+    """
+    folder = folder or DEFAULT_MODEL
+    card, sha256 = read_card(folder)
+    if card.preprocessing != preprocessing:
+        raise _bad(
+            folder,
+            f"was trained on preprocessing version {card.preprocessing} and this program has "
+            f"version {preprocessing}",
+            "Train it again with batch-classify-train fit, or use the version of this program that made it.",
+        )
+    for name, expected in card.files.items():
+        try:
+            actual = sha256_of(folder / name)
+        except OSError as error:
+            raise _bad(folder, f"is incomplete ({name}: {error.strerror})") from error
+        if actual != expected:
+            raise _bad(folder, f"is damaged: {name} is not the file that {CARD} describes")
+    if chosen_device(device) == "cuda":
+        return Model(card, sha256, "cuda", _torch(folder, card, "cuda"))
+    return Model(card, sha256, "cpu", _onnxruntime(folder))
+
+
+def read_card(folder: Path) -> tuple[Card, str]:
+    """Read and check a model's card; return it with the SHA-256 of its bytes. Raises JobError (MODEL)."""
+    try:
+        data = (folder / CARD).read_bytes()
+    except OSError as error:
+        raise _bad(folder, f"is not there or not readable ({CARD}: {error.strerror})") from error
+    try:
+        card = Card(**json.loads(data))
+        _check(card)
+    except (ValueError, TypeError) as error:
+        raise _bad(folder, f"has a {CARD} that makes no sense ({error})") from error
+    return card, hashlib.sha256(data).hexdigest()
+
+
+def sha256_of(path: Path) -> str:
+    """Hash a model's file, in hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def chosen_device(device: str) -> str:
+    """Settle `auto` on cuda where there is a GPU that torch can use, else on cpu.
+
+    Raises JobError (ENVIRONMENT) if cuda is asked for and cannot be used, (USAGE) for any other word.
+    """
+    if device not in DEVICES:
+        raise JobError(ExitCode.USAGE, f"--device {device}: choose one of {', '.join(DEVICES)}.")
+    if device == "cpu" or (device == "auto" and not _driver_sees_gpu()):
+        return "cpu"
+    try:
+        import torch
+
+        if torch.cuda.is_available():
+            return "cuda"
+        cause = "torch finds no usable GPU"
+    except ImportError as error:
+        cause = f"torch cannot be imported: {error}"
+    if device == "auto":
+        return "cpu"
+    raise JobError(
+        ExitCode.ENVIRONMENT,
+        f"--device cuda: {cause}. Check the driver with nvidia-smi and that torch was built for CUDA, "
+        "or use --device cpu.",
+    )
+
+
+def _check(card: Card) -> None:
+    """Raise ValueError unless the card's values can be worked with."""
+    if card.schema != SCHEMA:
+        raise ValueError(f"schema {card.schema}, and this program knows {SCHEMA}")
+    if list(card.classes) != list(range(10)):
+        raise ValueError("its classes are not the digits 0 to 9")
+    if not card.temperature > 0:
+        raise ValueError("its temperature is not above 0")
+    if not 0 <= card.review_below <= 1:
+        raise ValueError("its review_below is not between 0 and 1")
+    if not {ONNX, WEIGHTS} <= card.files.keys():
+        raise ValueError(f"it does not name {ONNX} and {WEIGHTS}")
+    if any(Path(name).name != name for name in card.files):
+        raise ValueError("it names a file outside of the folder")
+
+
+def _onnxruntime(folder: Path) -> Runtime:
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors only: they come back as exceptions too
+    try:
+        session = ort.InferenceSession(folder / ONNX, options, providers=["CPUExecutionProvider"])
+        session.run(["logits"], {"images": np.zeros((1, 28, 28), np.uint8)})
+    except Exception as error:  # onnxruntime has no common base class for its errors
+        raise _bad(folder, f"cannot be run by onnxruntime ({error})") from error
+
+    def run(images: Images) -> Logits:
+        return np.asarray(session.run(["logits"], {"images": images})[0], np.float32)
+
+    return run
+
+
+def _torch(folder: Path, card: Card, device: str) -> Runtime:
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from batch_classify.network import build
+
+    try:
+        network = build(card.architecture)
+        network.load_state_dict(load_file(folder / WEIGHTS))
+    except (ValueError, RuntimeError, SafetensorError) as error:
+        raise _bad(folder, f"cannot be loaded by torch ({error})") from error
+    network.to(device).eval()
+
+    def run(images: Images) -> Logits:
+        full = np.zeros((-(-len(images) // _TORCH_BATCH) * _TORCH_BATCH, *images.shape[1:]), np.uint8)
+        full[: len(images)] = images
+        with torch.inference_mode():
+            parts = [network(part.to(device)).cpu() for part in torch.from_numpy(full).split(_TORCH_BATCH)]
+        return np.asarray(torch.cat(parts).numpy()[: len(images)], np.float32)
+
+    return run
+
+
+def _driver_sees_gpu() -> bool:
+    """Ask the CUDA driver itself, since importing torch to ask takes two seconds and 600 MB."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    count = ctypes.c_int(0)
+    return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
+
+
+def _bad(folder: Path, problem: str, remedy: str = "") -> JobError:
+    remedy = remedy or "Name a folder that batch-classify-train fit has written, or leave out --model."
+    return JobError(ExitCode.MODEL, f"the model folder {folder} {problem}. {remedy}")

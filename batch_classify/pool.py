@@ -1,0 +1,108 @@
+"""Worker processes: how many, how they start, and work that stays in order and survives a crash.
+
+Processes and not threads, because on tiny files threads only wait for each other (measured); one thread
+each, because workers times OpenCV's threads oversubscribe the machine. Knows nothing of what the work is.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
+from multiprocessing import get_context
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_AHEAD = 3  # chunks in flight for each worker: enough that none waits, few enough that memory stays flat
+
+
+def cpu_count() -> int:
+    """Return how many CPUs this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Run `workers` processes that decode quietly, with one thread each; what waits is dropped at the end.
+
+    They are forked from a fresh server process, never from this one, whose threads and locks a fork would
+    copy in whatever state they are.
+    """
+    context = get_context("forkserver")
+    # With the main module in the server, the workers need not import the command line one by one.
+    context.set_forkserver_preload(["__main__", "batch_classify.prepare"])
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    import cv2
+
+    from batch_classify.decode import quiet
+
+    # Ctrl-C reaches the whole process group; the parent decides what becomes of the run.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    cv2.setNumThreads(1)
+    ExitStack().enter_context(quiet())  # for as long as the process lives
+
+
+def in_order(
+    work: Callable[[Sequence[Item]], list[Result]],
+    chunks: Iterable[Sequence[Item]],
+    workers: int,
+    crashed: Callable[[Item], Result],
+) -> Iterator[list[Result]]:
+    """Do `work` on each chunk in worker processes and yield the results in the order of the chunks.
+
+    Only a few chunks are in flight, so an endless iterable takes no more memory than a short one. If a
+    worker process dies, what was in flight is done again item by item, and `crashed` answers for the
+    culprit. An exception in `work` comes through.
+    """
+    chunks = iter(chunks)
+    while True:
+        chunks_in_flight: deque[Sequence[Item]] = deque()
+        try:
+            with worker_pool(workers) as pool:
+                futures: deque[Future[list[Result]]] = deque()
+                for chunk in chunks:
+                    chunks_in_flight.append(chunk)
+                    futures.append(pool.submit(work, chunk))
+                    if len(futures) > workers * _AHEAD:
+                        results = futures.popleft().result()
+                        chunks_in_flight.popleft()
+                        yield results
+                for future in futures:
+                    results = future.result()
+                    chunks_in_flight.popleft()
+                    yield results
+            return
+        except BrokenProcessPool:
+            for chunk in chunks_in_flight:
+                yield list(_one_by_one(work, chunk, crashed))
+
+
+def _one_by_one(
+    work: Callable[[Sequence[Item]], list[Result]], chunk: Sequence[Item], crashed: Callable[[Item], Result]
+) -> Iterator[Result]:
+    left = deque(chunk)
+    while left:
+        try:
+            with worker_pool(1) as pool:
+                while left:
+                    results = pool.submit(work, [left[0]]).result()
+                    left.popleft()
+                    yield from results
+        except BrokenProcessPool:
+            yield crashed(left.popleft())

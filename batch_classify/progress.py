@@ -1,0 +1,70 @@
+"""How a run tells a person how far it is: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+_LINE_EVERY = 30.0  # seconds, where there is no terminal
+
+Advance = Callable[[int], None]
+
+
+class _Rate(ProgressColumn):
+    """Files a second, once that is known."""
+
+    def render(self, task: Task) -> Text:
+        """Render the rate."""
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="cyan")
+
+
+@contextmanager
+def progress(console: Console, count: Callable[[], int], *, quiet: bool = False) -> Iterator[Advance]:
+    """Show progress while the context lasts; call what it gives with the number of files just done.
+
+    `count` says how many files there will be, and is only asked where there is a bar to show it.
+    """
+    if quiet:
+        yield lambda files: None
+        return
+    if not console.is_terminal:
+        yield _lines(console)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("reading scans", total=count())
+        yield lambda files: bar.advance(task, files)
+
+
+def _lines(console: Console) -> Advance:
+    done, start = 0, time.monotonic()
+    due = start + _LINE_EVERY
+
+    def advance(files: int) -> None:
+        nonlocal done, due
+        done += files
+        now = time.monotonic()
+        if now >= due:
+            console.print(f"{done:,} files read, {done / (now - start):,.0f} a second")
+            due = now + _LINE_EVERY
+
+    return advance

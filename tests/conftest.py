@@ -1,0 +1,44 @@
+"""Fixtures that several modules' tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from batch_classify.classifier import Classifier
+
+
+@pytest.fixture(scope="session")
+def fake_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder whose network is one random layer: real in all but what it has learnt."""
+    import torch
+
+    from batch_classify.model import Card
+    from batch_classify.network import build
+    from batch_classify.preprocess import VERSION
+    from train.export import write_model
+
+    torch.manual_seed(0)
+    architecture = [
+        {"layer": "normalise", "mean": 33.0, "std": 78.0},
+        {"layer": "flatten"},
+        {"layer": "linear", "out_features": 10},
+    ]
+    card = Card(
+        name="fake",
+        architecture=architecture,
+        preprocessing=VERSION,
+        temperature=1.5,
+        review_below=0.5,
+        target_error=0.01,
+    )
+    folder = tmp_path_factory.mktemp("models") / "fake"
+    write_model(folder, build(architecture), card)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def classifier(fake_model: Path) -> Classifier:
+    """The fake model, loaded on the CPU."""
+    return Classifier.load(fake_model, "cpu")

@@ -1,0 +1,155 @@
+"""The model folder in `batch_classify.model`: what is refused, and what running it promises."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from batch_classify import model as model_folder
+from batch_classify.errors import ExitCode, JobError
+from batch_classify.model import CARD, DEFAULT_MODEL, ONNX, WEIGHTS, load
+from batch_classify.preprocess import VERSION
+
+
+@pytest.fixture
+def folder(fake_model: Path, tmp_path: Path) -> Path:
+    """A copy of the fake model that a test may spoil."""
+    return Path(shutil.copytree(fake_model, tmp_path / "model"))
+
+
+@pytest.fixture
+def images() -> np.ndarray:
+    """Seventy pictures of noise, uint8 [70, 28, 28]."""
+    return np.random.default_rng(0).integers(0, 256, (70, 28, 28), dtype=np.uint8)
+
+
+def card_with(**changes: object) -> Callable[[Path], None]:
+    """Return what changes entries of a model's card."""
+
+    def spoil(folder: Path) -> None:
+        card = json.loads((folder / CARD).read_text())
+        (folder / CARD).write_text(json.dumps(card | changes))
+
+    return spoil
+
+
+def without(name: str) -> Callable[[Path], None]:
+    """Return what removes a file of the folder."""
+    return lambda folder: (folder / name).unlink()
+
+
+def with_bytes(name: str, data: bytes) -> Callable[[Path], None]:
+    """Return what overwrites a file of the folder."""
+
+    def spoil(folder: Path) -> None:
+        (folder / name).write_bytes(data)
+
+    return spoil
+
+
+def onnx_of_rubbish(folder: Path) -> None:
+    """Put rubbish in the place of the network, with its right hash in the card."""
+    (folder / ONNX).write_bytes(b"rubbish")
+    card = json.loads((folder / CARD).read_text())
+    card["files"][ONNX] = model_folder.sha256_of(folder / ONNX)
+    (folder / CARD).write_text(json.dumps(card))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (shutil.rmtree, "not there"),
+        (without(CARD), "not there"),
+        (without(ONNX), ONNX),
+        (without(WEIGHTS), WEIGHTS),
+        (with_bytes(CARD, b"{"), CARD),
+        (with_bytes(CARD, b"[]"), CARD),
+        (with_bytes(CARD, b"\xff\xfe"), CARD),
+        (with_bytes(ONNX, b"other"), "damaged"),
+        (with_bytes(WEIGHTS, b"other"), "damaged"),
+        (onnx_of_rubbish, "onnxruntime"),
+        (card_with(preprocessing=VERSION + 1), "preprocessing version"),
+        (card_with(schema=99), "schema 99"),
+        (card_with(temperature=0), "temperature"),
+        (card_with(temperature="warm"), CARD),
+        (card_with(review_below=1.5), "review_below"),
+        (card_with(classes=["a", "b"]), "classes"),
+        (card_with(surprise=1), "surprise"),
+        (card_with(files={}), ONNX),
+        (card_with(files={ONNX: "0", WEIGHTS: "0", "../x": "0"}), "outside"),
+    ],
+)
+def test_a_bad_folder_is_refused(folder: Path, spoil: Callable[[Path], None], words: str) -> None:
+    """The message names the folder, what is wrong and what to do; the code is MODEL."""
+    spoil(folder)
+    with pytest.raises(JobError) as refusal:
+        load(folder, "cpu", preprocessing=VERSION)
+    assert refusal.value.code is ExitCode.MODEL
+    assert str(folder) in str(refusal.value)
+    assert words in str(refusal.value)
+    assert "batch-classify-train fit" in str(refusal.value)
+
+
+def test_a_pictures_logits_do_not_depend_on_its_batch(images: np.ndarray) -> None:
+    """With the shipped network, alone or in any batch, they are the same to the bit."""
+    model = load(DEFAULT_MODEL, "cpu", preprocessing=VERSION)
+    together = model.logits(images)
+    for size in (1, 7, 32, 64):
+        apart = np.concatenate([model.logits(images[at : at + size]) for at in range(0, len(images), size)])
+        assert np.array_equal(apart, together)
+
+
+def test_both_runtimes_agree(images: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Torch, here on the CPU, gives the shipped network's logits to within a ten-thousandth."""
+    card, _ = model_folder.read_card(DEFAULT_MODEL)
+    monkeypatch.setattr(model_folder, "_TORCH_BATCH", 32)
+    torch_logits = model_folder._torch(DEFAULT_MODEL, card, "cpu")(images)
+    onnx_logits = load(DEFAULT_MODEL, "cpu", preprocessing=VERSION).logits(images)
+    assert torch_logits.shape == onnx_logits.shape == (70, 10)
+    assert torch_logits.dtype == onnx_logits.dtype == np.float32
+    assert np.abs(torch_logits - onnx_logits).max() < 1e-4 * np.abs(onnx_logits).max()
+
+
+def test_weights_that_are_no_safetensors_are_refused(folder: Path) -> None:
+    """A pickle, or anything else, in their place is never loaded."""
+    (folder / WEIGHTS).write_bytes(b"\x80\x04rubbish")
+    card, _ = model_folder.read_card(folder)
+    with pytest.raises(JobError) as refusal:
+        model_folder._torch(folder, card, "cpu")
+    assert refusal.value.code is ExitCode.MODEL
+
+
+def test_cuda_without_a_gpu_is_an_error_of_the_environment(
+    fake_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks for CUDA is told why not, and how to go on."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(JobError) as refusal:
+        load(fake_model, "cuda", preprocessing=VERSION)
+    assert refusal.value.code is ExitCode.ENVIRONMENT
+    assert "--device cpu" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("driver", "torch_agrees", "device"), [(False, True, "cpu"), (True, False, "cpu"), (True, True, "cuda")]
+)
+def test_auto_takes_a_gpu_only_where_driver_and_torch_see_one(
+    monkeypatch: pytest.MonkeyPatch, driver: bool, torch_agrees: bool, device: str
+) -> None:
+    """A driver without a torch that can use it means CPU."""
+    monkeypatch.setattr(model_folder, "_driver_sees_gpu", lambda: driver)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: torch_agrees)
+    assert model_folder.chosen_device("auto") == device
+
+
+def test_an_unknown_device_is_wrong_usage() -> None:
+    """The message lists the devices there are."""
+    with pytest.raises(JobError) as refusal:
+        model_folder.chosen_device("tpu")
+    assert refusal.value.code is ExitCode.USAGE
+    assert "auto, cpu, cuda" in str(refusal.value)

@@ -1,0 +1,75 @@
+"""Order, memory and crashes in `batch_classify.pool`."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Sequence
+
+import pytest
+
+from batch_classify.pool import cpu_count, in_order
+
+CRASH = -1
+
+
+def work(items: Sequence[int]) -> list[int]:
+    """Square the items; one of them kills its process, another raises."""
+    if CRASH in items:
+        os._exit(1)
+    return [1 // 0 if item == 1000 else item * item for item in items]
+
+
+def squares(chunks: list[list[int]], workers: int = 2) -> list[int]:
+    """Run `work` over the chunks, with -7 for the culprit of a crash."""
+    return list(itertools.chain.from_iterable(in_order(work, chunks, workers, lambda item: -7)))
+
+
+def test_some_cpu_is_there() -> None:
+    """This process may use at least one CPU."""
+    assert cpu_count() >= 1
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("size", [1, 4, 100])
+def test_results_keep_the_order_of_the_chunks(workers: int, size: int) -> None:
+    """Whatever the workers and the chunks, the results come in the order of the items."""
+    items = list(range(50))
+    chunks = [items[at : at + size] for at in range(0, 50, size)]
+    assert squares(chunks, workers) == [item * item for item in items]
+
+
+def test_no_chunk_is_no_result() -> None:
+    """Nothing in, nothing out."""
+    assert squares([]) == []
+
+
+def test_an_endless_iterable_is_not_read_ahead_without_bound() -> None:
+    """Only a few chunks are taken before the first result is asked for."""
+    taken = itertools.count()
+    chunks = ([next(taken)] for _ in itertools.repeat(None))
+    results = in_order(work, chunks, 2, lambda item: -7)
+    assert next(results) == [0]
+    results.close()  # type: ignore[attr-defined]  # it is a generator
+    assert next(taken) < 20
+
+
+@pytest.mark.parametrize("place", [0, 7, 19])
+def test_a_crash_costs_one_item(place: int) -> None:
+    """The item that kills its worker is answered for by `crashed`; all others are as always."""
+    items = list(range(20))
+    items[place] = CRASH
+    expected = [item * item for item in range(20)]
+    expected[place] = -7
+    assert squares([items[:5], items[5:10], items[10:15], items[15:]]) == expected
+
+
+def test_several_crashes_cost_several_items() -> None:
+    """Each culprit is found, also when two share a chunk."""
+    assert squares([[2, CRASH, 3, CRASH], [4], [CRASH]]) == [4, -7, 9, -7, 16, -7]
+
+
+def test_an_exception_comes_through() -> None:
+    """A defect in the work is no crash: it reaches the caller."""
+    with pytest.raises(ZeroDivisionError):
+        squares([[1, 2], [1000]])

@@ -1,0 +1,94 @@
+"""The results folder in `batch_classify.results`: whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from batch_classify.errors import ExitCode, JobError
+from batch_classify.results import LATEST, publish, writing
+
+NOON = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
+
+
+def publish_run(results: Path, text: str = "row") -> Path:
+    """Publish a run of one file."""
+    with writing(results) as folder:
+        (folder / "predictions.csv").write_text(text)
+        return publish(folder, NOON)
+
+
+def test_a_finished_run_has_its_folder_and_the_link(tmp_path: Path) -> None:
+    """The folder is named after the time in UTC, and `latest` is a relative link to it."""
+    folder = publish_run(tmp_path / "new" / "results")
+    assert folder.name == "2026-11-21T120000Z"
+    link = folder.parent / LATEST
+    assert link.readlink() == Path(folder.name)
+    assert (link / "predictions.csv").read_text() == "row"
+
+
+def test_runs_of_one_second_do_not_touch_each_other(tmp_path: Path) -> None:
+    """The second and third run get a number, and `latest` follows."""
+    names = [publish_run(tmp_path, text).name for text in "abc"]
+    assert names == ["2026-11-21T120000Z", "2026-11-21T120000Z-2", "2026-11-21T120000Z-3"]
+    assert (tmp_path / LATEST / "predictions.csv").read_text() == "c"
+    assert (tmp_path / names[0] / "predictions.csv").read_text() == "a"
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, SystemExit, ValueError])
+def test_an_unfinished_run_leaves_nothing(tmp_path: Path, failure: type[BaseException]) -> None:
+    """Whatever ends it, the temporary folder goes and `latest` stays."""
+    earlier = publish_run(tmp_path)
+    with pytest.raises(failure), writing(tmp_path) as folder:
+        (folder / "predictions.csv").write_text("half")
+        raise failure
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [earlier.name, LATEST]
+    assert (tmp_path / LATEST).readlink() == Path(earlier.name)
+
+
+def test_others_may_read_the_results(tmp_path: Path) -> None:
+    """The run's folder has the rights of an ordinary new folder."""
+    (tmp_path / "ordinary").mkdir()
+    assert publish_run(tmp_path).stat().st_mode == (tmp_path / "ordinary").stat().st_mode
+
+
+def a_file_in_its_place(results: Path) -> None:
+    """Put a file where the results folder should be."""
+    results.write_text("")
+
+
+def a_folder_called_latest(results: Path) -> None:
+    """Put a real folder where the link should be."""
+    (results / LATEST).mkdir(parents=True)
+
+
+@pytest.mark.parametrize("obstacle", [a_file_in_its_place, a_folder_called_latest])
+def test_an_obstacle_shows_before_the_work(tmp_path: Path, obstacle: object) -> None:
+    """The run is refused at once, with the place and a remedy, and the obstacle stays."""
+    results = tmp_path / "results"
+    assert callable(obstacle)
+    obstacle(results)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(JobError) as refusal, writing(results):
+        pytest.fail("the work must not begin")
+    assert refusal.value.code is ExitCode.OUTPUT
+    assert str(results) in str(refusal.value)
+    assert "--out" in str(refusal.value)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_full_disk_is_an_output_error(tmp_path: Path) -> None:
+    """Running out of space while writing ends the run as an output that cannot be written."""
+    with pytest.raises(JobError) as refusal, writing(tmp_path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert refusal.value.code is ExitCode.OUTPUT
+    assert "No space left" in str(refusal.value)
+
+
+def test_another_error_stays_what_it_is(tmp_path: Path) -> None:
+    """An error that has nothing to do with the output is not blamed on it."""
+    with pytest.raises(ConnectionError), writing(tmp_path):
+        raise ConnectionError
