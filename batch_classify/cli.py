@@ -51,7 +51,7 @@ def _allowance(text: str) -> str:
 @app.command()
 def classify(
     input: Annotated[
-        Path, typer.Argument(help="A folder of scans, or one image.", show_default=False)
+        Path, typer.Argument(metavar="INPUT", help="A folder of scans, or one image.")
     ],
     out: Annotated[
         Path | None,

@@ -26,6 +26,7 @@ _CROSSED = 1.5  # of a rule's shade: darker spots are strokes that cross it
 _SMALLEST_RULED = 24  # px
 _LARGER = 1.3  # times the main piece: the rest of a frame
 _CLEAR = 3.5  # times the paper's noise: writing is that dark
+_SEPARATE = 1.5  # times the noise: so far off must the level be that tells ink from it
 _SCATTERED = 0.15  # of all ink: the largest of many pieces is more than that, or all are texture
 _SPECK, _SPOT = 0.08, 0.15  # of the side: a digit is larger, and if it is a solid spot larger still
 _OUTSIDE = 0.1  # of the ink: what has less away from the border is cut off
@@ -91,7 +92,7 @@ def strokes_of(ink: Grey, levels: Levels) -> Strokes | None:
 def written(ink: Grey, kept: Mask, main: Piece, pieces: list[Piece], levels: Levels) -> bool:
     """Whether what was kept of an ink plane is writing, and not texture, a speck or the rest of a frame."""
     dark = quantile(ink[kept > 0], 0.9)
-    if dark < max(FAINTEST, _CLEAR * levels.floor):
+    if dark < max(FAINTEST, _CLEAR * levels.floor) or levels.strong < _SEPARATE * levels.floor:
         return False
     height, width = ink.shape
     if len(pieces) == _MOST and main.ink < _SCATTERED * sum(piece.ink for piece in pieces):
@@ -150,8 +151,9 @@ def _lines(mask: Mask) -> list[tuple[Mask, int]]:
         margin = width * (_MARGIN if side < 0 else _NEAR)
         through = x <= margin and x + w >= width - margin
         thin = area / w <= 2 * tilt + max(2, _RULE_WIDTH * max(height, width))
-        if thin and through:
-            lines.append((mask * (labels == index).view(np.uint8), side))
+        line = mask * (labels == index).view(np.uint8)
+        if thin and through and line.any():
+            lines.append((line, side))
     return lines
 
 

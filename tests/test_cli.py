@@ -1,0 +1,238 @@
+"""The command as a shell sees it: its words, its exit codes and what it imports."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from batch_classify import __version__
+from batch_classify.errors import ExitCode
+from train.generator import draw_digit
+
+ROOT = Path(__file__).parent.parent
+COMMAND = [sys.executable, "-m", "batch_classify"]
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    """A folder with three digits, a text file with an image's name, and a list."""
+    root = tmp_path / "scans"
+    root.mkdir()
+    for digit in range(3):
+        cv2.imwrite(str(root / f"{digit}.png"), 255 - draw_digit(digit, np.random.default_rng(digit), 60))
+    (root / "list.txt").write_text("a list")
+    return root
+
+
+def call(*options: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run batch-classify with the options, in a folder of its own."""
+    command = [*COMMAND, *map(str, options)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def spoil(scans: Path, count: int = 1) -> None:
+    """Put unreadable files among the scans."""
+    for number in range(count):
+        (scans / f"bad-{number}.png").write_text("no picture")
+
+
+def test_a_folder_becomes_a_report(scans: Path, fake_model: Path, tmp_path: Path) -> None:
+    """Results go to ./results, nothing to stdout, and stderr ends with the counts and where to look."""
+    done = call(scans, "-m", fake_model, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (ExitCode.OK, "")
+    assert {path.name for path in (tmp_path / "results" / "latest").iterdir()} == {
+        "predictions.csv",
+        "report.html",
+        "run.json",
+    }
+    *counts, last = done.stderr.strip().splitlines()
+    assert any(line.split()[:2] == ["1", "ignored"] for line in counts)
+    assert last.startswith("report: results/")
+    assert (tmp_path / last.removeprefix("report: ")).is_file()
+
+
+def test_quiet_says_nothing(scans: Path, fake_model: Path, tmp_path: Path) -> None:
+    """With --quiet a run that goes well has no output at all."""
+    done = call(scans, "-m", fake_model, "--quiet", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (ExitCode.OK, "", "")
+
+
+def test_verbose_names_each_file_that_needs_a_look(scans: Path, fake_model: Path, tmp_path: Path) -> None:
+    """With --verbose an unreadable file is named with its reason."""
+    spoil(scans)
+    done = call(scans, "-m", fake_model, "--verbose", "--review-below", 0, cwd=tmp_path)
+    concerns = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert len(concerns) == 1
+    assert "bad-0.png" in concerns[0]
+
+
+@pytest.mark.parametrize(
+    ("bad", "allowed", "code"),
+    [
+        (1, "0", ExitCode.UNREADABLE_FILES),
+        (1, "1", ExitCode.OK),
+        (2, "1", ExitCode.UNREADABLE_FILES),
+        (1, "24%", ExitCode.UNREADABLE_FILES),
+        (1, "25%", ExitCode.OK),
+    ],
+)
+def test_unreadable_files_beyond_the_allowance_give_a_code(
+    scans: Path, fake_model: Path, tmp_path: Path, bad: int, allowed: str, code: ExitCode
+) -> None:
+    """The report is written either way."""
+    spoil(scans, bad)
+    done = call(scans, "-m", fake_model, "--max-errors", allowed, cwd=tmp_path)
+    assert done.returncode == code
+    rows = (tmp_path / "results" / "latest" / "predictions.csv").read_text().splitlines()
+    assert len(rows) == 1 + 3 + bad
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (["missing"], ExitCode.INPUT, "missing"),
+        (["/dev/null"], ExitCode.INPUT, "neither a folder nor a file"),
+        (["empty"], ExitCode.INPUT, "no image"),
+        (["scans", "-m", "nowhere"], ExitCode.MODEL, "nowhere"),
+        (["scans", "-o", "file"], ExitCode.OUTPUT, "file"),
+        (["scans", "-o", "scans"], ExitCode.USAGE, "--out"),
+        ([], ExitCode.USAGE, "INPUT"),
+        (["scans", "--surprise"], ExitCode.USAGE, "--surprise"),
+        (["scans", "--device", "tpu"], ExitCode.USAGE, "auto, cpu, cuda"),
+        (["scans", "--format", "docx"], ExitCode.USAGE, "docx"),
+        (["scans", "--max-errors", "few"], ExitCode.USAGE, "few"),
+        (["scans", "--max-errors", "-1"], ExitCode.USAGE, "-1"),
+        (["scans", "--review-below", "2"], ExitCode.USAGE, "--review-below"),
+        (["scans", "--workers", "0"], ExitCode.USAGE, "--workers"),
+    ],
+)
+def test_what_cannot_run_says_why(
+    scans: Path, tmp_path: Path, options: list[str], code: ExitCode, words: str
+) -> None:
+    """Each way to go wrong has its code, a message with the cause, and no traceback."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+    done = call(*options, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_one_image_is_answered_in_the_terminal(scans: Path, fake_model: Path, tmp_path: Path) -> None:
+    """The digit, its confidence and the runner-up go to stdout; nothing is written."""
+    done = call(scans / "2.png", "-m", fake_model, "--review-below", 0, cwd=tmp_path)
+    assert done.returncode == ExitCode.OK
+    file, answer = done.stdout.strip().split(": ", 1)
+    label, confidence, *runner_up = answer.split()
+    assert (file, len(label), confidence[-1], runner_up[0]) == ("2.png", 1, "%", "(next:")
+    assert not (tmp_path / "results").exists()
+
+
+def test_one_image_is_reported_only_on_request(scans: Path, fake_model: Path, tmp_path: Path) -> None:
+    """With --out there is a report of one row, and the answer as well."""
+    done = call(scans / "2.png", "-m", fake_model, "-o", "out", cwd=tmp_path)
+    assert done.stdout.startswith("2.png: ")
+    assert len((tmp_path / "out" / "latest" / "predictions.csv").read_text().splitlines()) == 2
+
+
+def test_one_image_that_cannot_be_read_gives_a_code(scans: Path, fake_model: Path, tmp_path: Path) -> None:
+    """The reason stands where the answer would be."""
+    spoil(scans)
+    done = call(scans / "bad-0.png", "-m", fake_model, cwd=tmp_path)
+    assert done.returncode == ExitCode.UNREADABLE_FILES
+    assert "no digit, error" in done.stdout
+
+
+def test_globs_choose_the_files(scans: Path, fake_model: Path, tmp_path: Path) -> None:
+    """--include adds a file without an image's name, --exclude removes one."""
+    (scans / "0.png").rename(scans / "scan-without-name")
+    (scans / "drafts").mkdir()
+    (scans / "1.png").rename(scans / "drafts" / "1.png")
+    options = ["--include", "scan-*", "--exclude", "drafts/"]
+    assert call(scans, "-m", fake_model, *options, cwd=tmp_path).returncode == ExitCode.OK
+    rows = (tmp_path / "results" / "latest" / "predictions.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[0] for row in rows] == ["2.png", "scan-without-name"]
+
+
+def test_version_and_help_answer(tmp_path: Path) -> None:
+    """Both go to stdout with code 0."""
+    version, help_ = call("--version", cwd=tmp_path), call("--help", cwd=tmp_path)
+    assert version.stdout.strip() == f"batch-classify {__version__}"
+    assert "--review-below" in help_.stdout
+    assert version.returncode == help_.returncode == ExitCode.OK
+
+
+def test_the_cpu_path_imports_no_training_library(scans: Path, fake_model: Path, tmp_path: Path) -> None:
+    """A whole run on the CPU loads neither torch nor torchvision nor pandas, and so starts at once."""
+    code = (
+        "import sys\n"
+        "from batch_classify.cli import app\n"
+        "if __name__ == '__main__':\n"
+        f"    app(['{scans}', '-m', '{fake_model}', '--device', 'cpu'], standalone_mode=False)\n"
+        "    print(*sorted({'torch', 'torchvision', 'pandas'} & sys.modules.keys()), 'cv2' in sys.modules)\n"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.split() == ["True"], done.stderr
+
+
+def test_opencv_without_its_system_library_names_the_package(scans: Path, tmp_path: Path) -> None:
+    """If `import cv2` fails on a slim server, the message says what to install."""
+    (tmp_path / "stub").mkdir()
+    message = "libGL.so.1: cannot open shared object file: No such file or directory"
+    (tmp_path / "stub" / "cv2.py").write_text(f"raise ImportError({message!r})")
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path / 'stub'}{os.pathsep}{ROOT}"}
+    done = subprocess.run(
+        [*COMMAND, str(scans)], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == ExitCode.ENVIRONMENT
+    assert "libgl1" in done.stderr
+    assert "opencv-python-headless" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("signal_", "code"), [(signal.SIGINT, ExitCode.INTERRUPTED), (signal.SIGTERM, ExitCode.TERMINATED)]
+)
+def test_a_signal_ends_the_run_and_leaves_nothing_half_done(
+    scans: Path, fake_model: Path, tmp_path: Path, signal_: signal.Signals, code: ExitCode
+) -> None:
+    """The temporary folder goes, and no report appears."""
+    for number in range(20_000):
+        os.link(scans / "0.png", scans / f"copy-{number}.png")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    options = [
+        "-m",
+        str(fake_model),
+        "--workers",
+        "1",
+        "--batch-size",
+        "8",
+        "--verbose",
+        "--review-below",
+        "1",
+    ]
+    command = [*COMMAND, str(scans), *options]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("review: ")  # so the run is under way
+        process.send_signal(signal_)
+        _, words = process.communicate(timeout=60)
+    assert process.returncode == code, words
+    assert "Traceback" not in words
+    assert list((tmp_path / "results").iterdir()) == []
