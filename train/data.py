@@ -53,6 +53,10 @@ class Digits:
         rest, part = np.split(order, [len(self) - round(len(self) * share)])
         return self._at(rest), self._at(part)
 
+    def without_blanks(self) -> Digits:
+        """Leave out pictures in which `preprocess` found no ink: they teach nothing about their labels."""
+        return self._at(np.flatnonzero(self.images.any(axis=(1, 2))))
+
     def _at(self, places: NDArray[np.intp]) -> Digits:
         return Digits(self.images[places], self.labels[places])
 

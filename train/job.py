@@ -43,7 +43,8 @@ def fit_model(
     """
     device = chosen_device(device)
     check_out(out)
-    halves = [data.load(name, data_dir, recipe.seed).split(_VALIDATION_SHARE, recipe.seed) for name in names]
+    sources = [data.load(name, data_dir, recipe.seed).without_blanks() for name in names]
+    halves = [source.split(_VALIDATION_SHARE, recipe.seed) for source in sources]
     training, validation = (reduce(add, side) for side in zip(*halves, strict=True))
     if not len(validation):
         raise JobError(

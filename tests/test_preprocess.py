@@ -1,0 +1,247 @@
+"""What preprocessing promises: MNIST stays as it is, and any other scan becomes like it."""
+
+import gzip
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from batch_classify.ink import Grey, ink_plane, quantile
+from batch_classify.preprocess import BOX, SIDE, preprocess, stroke_width
+from batch_classify.row import Reason
+from train.generator import Pen, draw_digit
+
+DIGITS = range(10)
+
+
+def glyph(digit: int, size: int = 100, seed: int = 7, fill: float = 0.6) -> Grey:
+    """Return one digit's ink in the middle of a picture, bright on 0."""
+    return draw_digit(digit, np.random.default_rng([seed, digit]), size, pen=Pen(width=0.12), fill=fill)
+
+
+def likeness(one: Grey, other: Grey) -> float:
+    """Return the correlation of two 28×28 pictures."""
+    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
+
+
+def in_frame(grey: Grey) -> Grey:
+    """Return a dark-on-white picture with a printed box around it."""
+    framed = cv2.copyMakeBorder(grey, 20, 20, 20, 20, cv2.BORDER_CONSTANT, value=255)
+    return np.asarray(cv2.rectangle(framed, (6, 6), (framed.shape[1] - 7, framed.shape[0] - 7), 0, 2))
+
+
+def on_ruled(grey: Grey) -> Grey:
+    """Return a dark-on-white picture on paper with pale lines."""
+    sheet = grey.copy()
+    sheet[5::30] = np.minimum(sheet[5::30], 190)
+    return sheet
+
+
+def on_squared(grey: Grey) -> Grey:
+    """Return a dark-on-white picture on paper with a pale grid."""
+    return np.ascontiguousarray(on_ruled(np.ascontiguousarray(on_ruled(grey).T)).T)
+
+
+def in_shadow(grey: Grey) -> Grey:
+    """Return a dark-on-white picture lit from one corner."""
+    y, x = np.mgrid[0 : grey.shape[0], 0 : grey.shape[1]] / max(grey.shape)
+    return (grey * (0.45 + 0.25 * (x + y))).astype(np.uint8)
+
+
+def pencilled(grey: Grey) -> Grey:
+    """Return a dark-on-white picture with its ink a fifth as dark."""
+    return (255 - (255 - grey) // 5).astype(np.uint8)
+
+
+def noisy(grey: Grey) -> Grey:
+    """Return a dark-on-white picture with a sensor's noise on grey paper."""
+    noise = np.random.default_rng(3).normal(0, 5, grey.shape)
+    return (grey * 0.8 + 10 + noise).clip(0, 255).astype(np.uint8)
+
+
+def in_jpeg(grey: Grey) -> Grey:
+    """Return a picture after strong JPEG compression."""
+    _, data = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, 40])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE))
+
+
+@pytest.fixture(scope="module")
+def mnist() -> Grey:
+    """Return the 10,000 MNIST test images, uint8 [n, 28, 28]."""
+    folder = os.environ.get("BATCH_CLASSIFY_DATA")
+    if not folder:
+        pytest.skip("BATCH_CLASSIFY_DATA names no folder with mnist/ in it")
+    file = Path(folder) / "mnist" / "t10k-images-idx3-ubyte.gz"
+    if not file.is_file():
+        pytest.skip(f"{file} is not there")
+    return np.frombuffer(gzip.decompress(file.read_bytes()), np.uint8, offset=16).reshape(-1, SIDE, SIDE)
+
+
+@pytest.mark.parametrize("negative", [False, True])
+def test_mnist_stays_as_it_is(mnist: Grey, negative: bool) -> None:
+    """Nearly every MNIST image comes out identical, in either polarity, and hardly any has a finding."""
+    prepared = [preprocess(255 - image if negative else image) for image in mnist]
+    same = [bool((after.image == before).all()) for after, before in zip(prepared, mnist, strict=True)]
+    assert np.mean(same) >= 0.999
+    assert sum(one.finding is not None for one in prepared) <= 3
+
+
+@pytest.mark.parametrize("digit", DIGITS)
+@pytest.mark.parametrize("negative", [False, True])
+def test_a_prepared_picture_stays_as_it_is(digit: int, negative: bool) -> None:
+    """A picture that has been through once comes out of the second time identical, in either polarity."""
+    once = preprocess(glyph(digit)).image
+    assert (preprocess(255 - once if negative else once).image == once).all()
+
+
+@pytest.mark.parametrize("digit", DIGITS)
+def test_mnist_like_ink_in_a_larger_picture_is_not_resampled(digit: int) -> None:
+    """Ink 20 px long keeps every grey level when it lies off the centre of a larger clean page."""
+    once = preprocess(glyph(digit)).image
+    page = np.full((60, 70), 255, np.uint8)
+    page[25:53, 8:36] -= once
+    assert (preprocess(page).image == once).all()
+
+
+@pytest.mark.parametrize("digit", DIGITS)
+@pytest.mark.parametrize("size", [28, 64, 200, 900])
+def test_the_picture_is_what_mnist_is(digit: int, size: int) -> None:
+    """The longer side is 20 px and the centre of mass within half a px of 14.0."""
+    image = preprocess(255 - glyph(digit, size)).image
+    assert image.shape == (SIDE, SIDE) and image.dtype == np.uint8
+    assert max(cv2.boundingRect(image)[2:]) == BOX
+    mass = cv2.moments(image)
+    assert abs(mass["m10"] / mass["m00"] - 14) <= 0.5
+    assert abs(mass["m01"] / mass["m00"] - 14) <= 0.5
+
+
+@pytest.mark.parametrize("paper", [255, 230, 128, 60])
+@pytest.mark.parametrize("digit", DIGITS)
+def test_polarity_does_not_matter(digit: int, paper: int) -> None:
+    """A digit and its negative give the same picture on paper of any brightness."""
+    scan = np.minimum(paper, 255 - glyph(digit))
+    assert (preprocess(scan).image == preprocess(255 - scan).image).all()
+
+
+@pytest.mark.parametrize("spoil", [in_frame, on_ruled, on_squared, in_shadow, pencilled, noisy, in_jpeg])
+@pytest.mark.parametrize("digit", DIGITS)
+def test_what_surrounds_the_digit_does_not_matter(digit: int, spoil) -> None:
+    """Frames, rules, shadows, pale ink, noise and JPEG leave the same digit, and no finding."""
+    clean = 255 - glyph(digit)
+    for scan in (spoil(clean), 255 - spoil(clean)):
+        prepared = preprocess(scan)
+        assert prepared.finding is None
+        assert likeness(prepared.image, preprocess(clean).image) > 0.8
+
+
+@pytest.mark.parametrize("digit", [1, 4, 7])
+def test_the_bars_of_a_tightly_cut_digit_stay(digit: int) -> None:
+    """A bar that runs from edge to edge of a tightly cut digit is no rule."""
+    scan = glyph(digit)
+    x, y, width, height = cv2.boundingRect(scan)
+    tight = preprocess(255 - scan[y : y + height, x : x + width])
+    assert likeness(tight.image, preprocess(scan).image) > 0.95
+
+
+def test_the_detached_bar_of_a_5_stays() -> None:
+    """Two pieces close together are one digit."""
+    scan = np.full((100, 100), 255, np.uint8)
+    cv2.line(scan, (45, 20), (75, 20), 0, 6)
+    cv2.ellipse(scan, (45, 60), (22, 22), 0, -120, 140, 0, 6)
+    prepared = preprocess(scan)
+    assert prepared.finding is None
+    assert prepared.image[: SIDE // 3].max() > 200 and prepared.image[-SIDE // 3 :].max() > 200
+
+
+def test_specks_go() -> None:
+    """Stray dots leave no trace in the picture."""
+    clean = 255 - glyph(3)
+    spotted = clean.copy()
+    for x, y in [(5, 5), (90, 12), (8, 80), (95, 95)]:
+        spotted[y : y + 2, x : x + 2] = 0
+    assert (preprocess(spotted).image == preprocess(clean).image).all()
+
+
+def test_thin_strokes_are_thickened() -> None:
+    """A hairline in a large picture gets nearly the width that MNIST's strokes have."""
+    scan = np.full((1080, 1080), 255, np.uint8)
+    cv2.ellipse(scan, (540, 540), (200, 300), 0, 0, 360, 0, 3)
+    assert 1.5 <= stroke_width(preprocess(scan).image) <= 3
+
+
+BLANKS = {
+    "white": np.full((50, 50), 255, np.uint8),
+    "black": np.zeros((28, 28), np.uint8),
+    "faint": np.where(glyph(8) > 128, 247, 255).astype(np.uint8),
+    "noise": np.random.default_rng(1).normal(200, 20, (120, 120)).clip(0, 255).astype(np.uint8),
+    "shadow": in_shadow(np.full((120, 120), 250, np.uint8)),
+    "frame": in_frame(np.full((110, 110), 255, np.uint8)),
+    "squared": on_squared(np.full((160, 160), 255, np.uint8)),
+    "speck": np.pad(np.zeros((3, 3), np.uint8), 40, constant_values=255),
+}
+
+
+@pytest.mark.parametrize("kind", BLANKS)
+def test_blank(kind: str) -> None:
+    """A page that nobody wrote on is blank, and its picture is empty."""
+    prepared = preprocess(BLANKS[kind])
+    assert prepared.finding is Reason.BLANK
+    assert not prepared.image.any()
+
+
+@pytest.mark.parametrize("pair", [(1, 0), (2, 7), (3, 3), (4, 1), (9, 6)])
+@pytest.mark.parametrize("spoil", [np.copy, in_frame, in_shadow, noisy])
+def test_two_digits(pair: tuple[int, int], spoil) -> None:
+    """Two digits side by side are several."""
+    both = np.hstack([glyph(digit, fill=0.7) for digit in pair])
+    assert preprocess(spoil(255 - both)).finding is Reason.SEVERAL_DIGITS
+
+
+@given(arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40))))
+@settings(deadline=None)
+def test_no_picture_raises(grey: Grey) -> None:
+    """Any pixels of any size give a 28×28, the same one each time, and empty exactly when blank."""
+    prepared, again = preprocess(grey), preprocess(grey)
+    assert prepared.image.shape == (SIDE, SIDE) and prepared.image.dtype == np.uint8
+    assert (prepared.image == again.image).all() and prepared.finding == again.finding
+    assert prepared.image.any() == (prepared.finding is not Reason.BLANK)
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (1, 2), (2, 1), (3, 3), (1, 5000), (5000, 1), (7, 900), (3000, 40)]
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_odd_shapes_do_not_raise(shape: tuple[int, int], seed: int) -> None:
+    """Slivers and single pixels give a 28×28 too."""
+    values = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+    assert preprocess(values).image.shape == (SIDE, SIDE)
+
+
+def test_the_scan_is_not_changed() -> None:
+    """The caller's pixels stay as they were, even where they cannot be written to."""
+    scan = in_shadow(255 - glyph(5))
+    before = scan.copy()
+    scan.flags.writeable = False
+    preprocess(scan)
+    assert (scan == before).all()
+
+
+@given(arrays(np.uint8, st.integers(1, 200)), st.floats(0.01, 1))
+@settings(deadline=None)
+def test_quantile_is_numpys(values: Grey, share: float) -> None:
+    """The quick quantile is the inverted distribution function of numpy's."""
+    assert quantile(values, share) == np.quantile(values, share, method="inverted_cdf")
+
+
+@given(arrays(np.uint8, (9, 9)))
+@settings(deadline=None)
+def test_ink_on_white_is_exact(middle: Grey) -> None:
+    """On a white border the ink is 255 - grey, and on a black one it is grey, level for level."""
+    black = np.pad(middle, 10)
+    assert (ink_plane(black) == black).all()
+    assert (ink_plane(255 - black) == black).all()
