@@ -117,7 +117,7 @@ def run(
         record = Run(
             started=started,
             finished=datetime.now(UTC),
-            input=os.fspath(candidates.path),
+            input=os.fspath(candidates.path.absolute()),
             ignored=candidates.ignored,
             seconds=seconds,
             settings=_settings(candidates, classifier, effort, report),

@@ -1,0 +1,85 @@
+"""Varied training pictures in `train.augment`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from batch_classify.preprocess import preprocess
+from train.augment import augment
+from train.generator import batch
+
+MIDDLE = 14.0  # where `preprocess` puts the centre of mass, as a pixel index
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Keep torch to one thread: on a busy machine its threads wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def images() -> torch.Tensor:
+    """Return sixty preprocessed digits, float32 [60, 28, 28] from 0 to 255."""
+    drawn, _ = batch(60, np.random.default_rng(1), 64)
+    return torch.from_numpy(np.stack([preprocess(picture).image for picture in drawn])).float()
+
+
+def varied(images: torch.Tensor, seed: int = 0) -> torch.Tensor:
+    """Augment with a generator of the given seed."""
+    return augment(images, torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("n", [1, 2, 60])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_shape_type_and_range_stay(images: torch.Tensor, n: int, seed: int) -> None:
+    """What comes out could be a picture again: float32 [n, 28, 28] from 0 to 255."""
+    result = varied(images[:n], seed)
+    assert result.shape == (n, 28, 28)
+    assert result.dtype == torch.float32
+    assert 0 <= result.min() <= result.max() <= 255
+    assert result.max() > 100
+
+
+def test_the_generator_alone_decides(images: torch.Tensor) -> None:
+    """The same seed varies alike, whatever torch's own random state; another seed does not."""
+    torch.manual_seed(1)
+    first = varied(images, 5)
+    torch.manual_seed(2)
+    assert torch.equal(first, varied(images, 5))
+    assert not torch.equal(first, varied(images, 6))
+
+
+def test_every_picture_changes_and_the_original_stays(images: torch.Tensor) -> None:
+    """No picture comes out as it went in, the input is left alone, and nothing asks for gradients."""
+    before = images.clone()
+    result = varied(images)
+    assert torch.all((result - images).abs().amax(dim=(1, 2)) > 10)
+    assert torch.equal(images, before)
+    assert not result.requires_grad
+
+
+def test_equal_pictures_are_varied_each_in_its_own_way(images: torch.Tensor) -> None:
+    """A batch of one picture over and over comes out as different pictures."""
+    result = varied(images[:1].repeat(20, 1, 1))
+    assert len(torch.unique(result, dim=0)) == 20
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_ink_stays_and_stays_in_the_middle(images: torch.Tensor, seed: int) -> None:
+    """No digit fades away or leaves the middle by 4 pixels, and together they lean nowhere."""
+    result = varied(images, seed)
+    ink = result.sum(dim=(1, 2))
+    assert torch.all(ink > 0.2 * images.sum(dim=(1, 2)))
+    assert torch.all(result.amax(dim=(1, 2)) > 40)
+    places = torch.arange(28.0)
+    for axis in (1, 2):
+        centre = (result.sum(dim=axis) * places).sum(dim=1) / ink
+        assert torch.all((centre - MIDDLE).abs() < 4)
+        assert abs(centre.mean() - MIDDLE) < 0.5

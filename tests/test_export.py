@@ -1,0 +1,276 @@
+"""Model folders as `train.export` writes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from batch_classify.errors import ExitCode, JobError
+from batch_classify.model import CARD, ONNX, WEIGHTS, Card, load, sha256_of
+from batch_classify.network import build
+from batch_classify.preprocess import VERSION
+from train.export import check_out, write_model
+
+LAYERS = [
+    {"layer": "normalise", "mean": 33.0, "std": 78.0},
+    {"layer": "conv", "out_channels": 4, "kernel_size": 5, "stride": 3, "bias": False},
+    {"layer": "batch_norm"},
+    {"layer": "relu"},
+    {"layer": "max_pool", "kernel_size": 2},
+    {"layer": "conv", "out_channels": 6, "kernel_size": 2},
+    {"layer": "flatten"},
+    {"layer": "dropout", "p": 0.5},
+    {"layer": "linear", "out_features": 10},
+]
+FILES = {ONNX, WEIGHTS, CARD}
+
+
+def card(name: str = "small") -> Card:
+    """Return the card that `write_model` completes."""
+    return Card(name, LAYERS, VERSION, temperature=1.25, review_below=0.7, target_error=0.001)
+
+
+def pictures(n: int) -> np.ndarray:
+    """Return random pictures, uint8 [n, 28, 28]."""
+    return np.random.default_rng(n).integers(0, 256, (n, 28, 28), np.uint8)
+
+
+def names_in(folder: Path) -> set[str]:
+    """Return the names of all that lies in a folder, hidden or not."""
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def network() -> nn.Module:
+    """Return a network with random weights whose batch normalisation has seen pictures, still training."""
+    torch.manual_seed(0)
+    network = build(LAYERS).train()
+    network(torch.from_numpy(pictures(64)))
+    return network.to(memory_format=torch.channels_last)
+
+
+@pytest.fixture(scope="module")
+def written(network: nn.Module, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Card]:
+    """Return a model folder, really exported, and the card that came back."""
+    folder = tmp_path_factory.mktemp("export") / "model"
+    return folder, write_model(folder, network, card())
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write a line instead of the ONNX file, which takes seconds."""
+    monkeypatch.setattr("train.export._write_onnx", lambda network, path: path.write_text("a network"))
+
+
+def test_three_files_and_their_hashes(written: tuple[Path, Card]) -> None:
+    """The folder holds its three files alone, and the card says truly what is in the others."""
+    folder, returned = written
+    assert names_in(folder) == FILES
+    assert names_in(folder.parent) == {"model"}
+    assert returned.files == {name: sha256_of(folder / name) for name in (ONNX, WEIGHTS)}
+    assert Card(**json.loads((folder / CARD).read_text())).to_json() == returned.to_json()
+    assert (returned.name, returned.temperature, returned.review_below) == ("small", 1.25, 0.7)
+    assert returned.versions["torch"] == torch.__version__.split("+")[0]
+
+
+def test_others_may_read_it(written: tuple[Path, Card]) -> None:
+    """The account that runs the job need not be the one that trained."""
+    folder, _ = written
+    assert (folder / WEIGHTS).stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("n", [1, 3, 257])
+def test_onnx_and_torch_say_the_same(network: nn.Module, written: tuple[Path, Card], n: int) -> None:
+    """For any number of pictures, what the job loads gives the logits of the network that was trained."""
+    model = load(written[0], "cpu", preprocessing=VERSION)
+    images = pictures(n)
+    with torch.inference_mode():
+        expected = network.eval()(torch.from_numpy(images)).numpy()
+    found = model.logits(images)
+    assert (found.shape, found.dtype) == ((n, 10), np.float32)
+    assert np.abs(found - expected).max() < 1e-4
+    assert np.ptp(expected) > 0.1
+
+
+def test_the_weights_make_the_same_network_again(network: nn.Module, written: tuple[Path, Card]) -> None:
+    """The card's layers with the stored weights are the network that was trained, to the bit."""
+    folder, returned = written
+    again = build(returned.architecture)
+    again.load_state_dict(load_file(folder / WEIGHTS))
+    for name, values in network.state_dict().items():
+        assert torch.equal(again.state_dict()[name], values)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_model_that_was_there_is_replaced(network: nn.Module, tmp_path: Path) -> None:
+    """The new model takes the old one's place, with nothing left of it, there or beside."""
+    folder = tmp_path / "model"
+    write_model(folder, network, card("old"))
+    (folder / "stale").write_text("of the old one")
+    write_model(folder, network, card("new"))
+    assert json.loads((folder / CARD).read_text())["name"] == "new"
+    assert names_in(folder) == FILES
+    assert names_in(tmp_path) == {"model"}
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_link_to_a_model_stays_a_link(network: nn.Module, tmp_path: Path) -> None:
+    """The model is written where the link leads, so that the name people use goes on working."""
+    write_model(tmp_path / "v1", network, card("old"))
+    link = tmp_path / "current"
+    link.symlink_to("v1")
+    check_out(link)
+    write_model(link, network, card("new"))
+    assert link.is_symlink()
+    assert json.loads((tmp_path / "v1" / CARD).read_text())["name"] == "new"
+    assert names_in(tmp_path) == {"v1", "current"}
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_working_folder_can_be_the_model(
+    network: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty folder that one stands in passes the check, and then is written."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    check_out(Path())
+    write_model(Path(), network, card())
+    assert names_in(tmp_path / "here") == FILES
+    assert names_in(tmp_path) == {"here"}
+
+
+FAILURES: dict[str, tuple[str, Exception, type[Exception]]] = {
+    "no room for the network": ("train.export._write_onnx", OSError(28, "No space left on device"), JobError),
+    "no room for the weights": (
+        "train.export.save_file",
+        SafetensorError("No space left on device"),
+        JobError,
+    ),
+    "defect": ("train.export._write_onnx", RuntimeError("No space left on device"), RuntimeError),
+}
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("before", [set(), {"model"}], ids=["new", "replacing"])
+@pytest.mark.parametrize(("function", "error", "raised"), FAILURES.values(), ids=FAILURES)
+def test_a_failure_leaves_all_as_it_was(
+    network: nn.Module,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    before: set[str],
+    function: str,
+    error: Exception,
+    raised: type[Exception],
+) -> None:
+    """Nothing half written stays behind, the old model is whole, and the message says what was wrong."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    folder = tmp_path / "model"
+    if before:
+        write_model(folder, network, card("old"))
+    monkeypatch.setattr(function, fail)
+    with pytest.raises(raised, match="No space left on device") as caught:
+        write_model(folder, network, card("new"))
+    if isinstance(caught.value, JobError):
+        assert caught.value.code is ExitCode.OUTPUT
+        assert str(folder) in str(caught.value)
+    assert names_in(tmp_path) == before
+    if before:
+        assert json.loads((folder / CARD).read_text())["name"] == "old"
+        assert names_in(folder) == FILES
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_old_model_is_put_back(
+    network: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the new model cannot be moved to its place, the old one is there again."""
+    folder, rename = tmp_path / "model", Path.rename
+    write_model(folder, network, card("old"))
+
+    def fail(self: Path, target: Path) -> Path:
+        if self.name == "new":
+            raise PermissionError(13, "Permission denied")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(JobError, match="Permission denied"):
+        write_model(folder, network, card("new"))
+    assert json.loads((folder / CARD).read_text())["name"] == "old"
+    assert names_in(tmp_path) == {"model"}
+
+
+def test_a_parent_that_is_missing(network: nn.Module, tmp_path: Path) -> None:
+    """Without `check_out`, which makes the parent, writing fails as an error of the output."""
+    with pytest.raises(JobError, match="cannot write the model") as caught:
+        write_model(tmp_path / "none" / "model", network, card())
+    assert caught.value.code is ExitCode.OUTPUT
+
+
+def make_file(folder: Path) -> None:
+    """Put a file where the model should go."""
+    folder.write_text("precious")
+
+
+def make_other_folder(folder: Path) -> None:
+    """Put a folder with somebody's work where the model should go."""
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("precious")
+
+
+def make_file_for_parent(folder: Path) -> None:
+    """Put a file where the model's parent should be."""
+    folder.parent.rmdir()
+    folder.parent.write_text("precious")
+
+
+@pytest.mark.parametrize("make", [make_file, make_other_folder, make_file_for_parent])
+def test_what_cannot_be_written_is_refused_before_the_work(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    """Anything but a model or an empty folder stays untouched, and the message names it with a remedy."""
+    folder = tmp_path / "parent" / "model"
+    folder.parent.mkdir()
+    make(folder)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(JobError, match=r"Name an?(other)? folder") as caught:
+        check_out(folder)
+    assert caught.value.code is ExitCode.OUTPUT
+    assert str(folder) in str(caught.value)
+    assert sorted(tmp_path.rglob("*")) == before
+    assert [path.read_text() for path in before if path.is_file()] == ["precious"]
+
+
+def make_model(folder: Path) -> None:
+    """Put what looks like a model there."""
+    folder.mkdir()
+    (folder / CARD).write_text("{}")
+
+
+@pytest.mark.parametrize("make", [lambda folder: None, Path.mkdir, make_model], ids=["new", "empty", "model"])
+@pytest.mark.parametrize("place", ["model", "deep/down/model"])
+def test_what_can_be_written_passes(tmp_path: Path, place: str, make: Callable[[Path], None]) -> None:
+    """The check makes the parent folders, and leaves nothing else behind."""
+    folder = tmp_path / place
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    make(folder)
+    before = names_in(folder.parent)
+    check_out(folder)
+    assert names_in(folder.parent) == before
+
+
+def test_missing_parents_are_made(tmp_path: Path) -> None:
+    """A path of new folders is no reason to refuse."""
+    check_out(tmp_path / "deep" / "down" / "model")
+    assert names_in(tmp_path / "deep") == {"down"}
+    assert names_in(tmp_path / "deep" / "down") == set()

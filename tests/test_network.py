@@ -1,0 +1,78 @@
+"""Networks from their descriptions in `batch_classify.network`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from batch_classify.network import Normalise, build
+
+NORMALISE = {"layer": "normalise", "mean": 33.0, "std": 78.0}
+FLATTEN = {"layer": "flatten"}
+TEN = {"layer": "linear", "out_features": 10}
+POOL = {"layer": "max_pool", "kernel_size": 2}
+
+
+def some_images(n: int) -> torch.Tensor:
+    """Return random pictures, uint8 [n, 28, 28]."""
+    return torch.randint(0, 256, (n, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(n))
+
+
+@pytest.mark.parametrize("n", [1, 5])
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [NORMALISE, FLATTEN, TEN],
+        [NORMALISE, POOL, FLATTEN, TEN],
+        [NORMALISE, {"layer": "average_pool", "kernel_size": 4}, FLATTEN, {"layer": "relu"}, TEN],
+        [
+            NORMALISE,
+            {"layer": "conv", "out_channels": 3, "kernel_size": 5, "stride": 2},
+            {"layer": "batch_norm"},
+            {"layer": "dropout", "p": 0.5},
+            FLATTEN,
+            TEN,
+        ],
+    ],
+    ids=lambda layers: "-".join(layer["layer"] for layer in layers) if isinstance(layers, list) else None,
+)
+def test_layers_make_a_network(layers: list[dict[str, Any]], n: int) -> None:
+    """It gives ten logits a picture, and always the same ones: it is in evaluation mode."""
+    network = build(layers)
+    logits = network(some_images(n))
+    assert (logits.shape, logits.dtype) == ((n, 10), torch.float32)
+    assert torch.equal(logits, network(some_images(n)))
+    assert not any(torch.nn.parameter.is_lazy(parameter) for parameter in network.parameters())
+
+
+def test_pixels_are_normalised() -> None:
+    """Grey levels lose the mean and are divided by the deviation; bright ones do not wrap round."""
+    images = torch.full((2, 28, 28), 255, dtype=torch.uint8)
+    normal = Normalise(55.0, 100.0)(images)
+    assert normal.shape == (2, 1, 28, 28)
+    assert torch.all(normal == 2)
+
+
+@pytest.mark.parametrize(
+    ("layers", "problem"),
+    [
+        ([NORMALISE, {"layer": "attention"}, FLATTEN, TEN], "attention"),
+        ([NORMALISE, {"out_features": 10}], "layer"),
+        (["normalise"], "do not make a network"),
+        ([NORMALISE, FLATTEN, {"layer": "linear", "out_features": 10, "colour": "red"}], "colour"),
+        ([NORMALISE, FLATTEN, {"layer": "linear"}], "out_features"),
+        ([FLATTEN, TEN], "do not make a network"),
+        ([NORMALISE, FLATTEN, POOL, FLATTEN, TEN], "instead of ten|do not make"),
+        ([NORMALISE, *[POOL] * 5, FLATTEN, TEN], "do not make a network"),
+        ([NORMALISE, FLATTEN, {"layer": "linear", "out_features": 11}], "instead of ten logits"),
+        ([NORMALISE, TEN], "instead of ten logits"),
+        ([NORMALISE, {"layer": "dropout", "p": 2}, FLATTEN, TEN], "between 0 and 1"),
+        ([], "instead of ten logits"),
+    ],
+)
+def test_layers_that_make_no_network(layers: list[Any], problem: str) -> None:
+    """An unknown layer, one that misfits, or another number of outputs is a ValueError that says so."""
+    with pytest.raises(ValueError, match=problem):
+        build(layers)

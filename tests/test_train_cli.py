@@ -1,0 +1,154 @@
+"""`batch-classify-train` from the outside: what it writes, prints and exits with."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner, Result
+
+import train
+from batch_classify import __version__
+from batch_classify.errors import ExitCode
+from batch_classify.model import CARD, load
+from batch_classify.preprocess import VERSION
+from train.cli import app
+from train.generator import batch
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_process() -> Iterator[None]:
+    """Give SIGTERM back to pytest after the command has taken it, and train in one thread, for speed."""
+    before, threads = signal.getsignal(signal.SIGTERM), torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    signal.signal(signal.SIGTERM, before)
+
+
+def run(*arguments: str | Path) -> Result:
+    """Run the command in this process."""
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def draw(folder: Path, count: int) -> Path:
+    """Write drawn digits as PNG files, a subfolder for each digit."""
+    for number, (picture, label) in enumerate(zip(*batch(count, np.random.default_rng(1)), strict=True)):
+        file = folder / str(label) / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(cv2.imencode(".png", 255 - picture)[1].tobytes())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of sixty drawn digits."""
+    return draw(tmp_path_factory.mktemp("digits"), 60)
+
+
+@pytest.fixture(scope="module")
+def fitted(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
+    """Return how a training of one epoch went, and where its model should be."""
+    out = tmp_path_factory.mktemp("models") / "mine [bold]"  # brackets are markup to rich
+    return run("fit", "--data", digits, "--epochs", "1", "--batch-size", "16", "--out", out), out
+
+
+def test_fit_writes_a_model(fitted: tuple[Result, Path]) -> None:
+    """The folder is a model that the job loads, and its card says what it was trained on."""
+    result, out = fitted
+    assert result.exit_code == ExitCode.OK, result.stderr
+    model = load(out, "cpu", preprocessing=VERSION)
+    assert model.logits(np.zeros((2, 28, 28), np.uint8)).shape == (2, 10)
+    assert model.card.name == out.name
+    assert model.card.training["digits"] == 55
+    assert model.card.metrics["validation"]["count"] == 5
+    assert model.card.training["epochs"] == 1
+
+
+def test_fit_tells_a_person_how_it_goes(fitted: tuple[Result, Path]) -> None:
+    """The epochs and the folder are on stderr, and nothing is on stdout."""
+    result, out = fitted
+    assert result.stdout == ""
+    assert "epoch 1/1" in result.stderr
+    assert f"wrote {out}" in result.stderr
+
+
+def test_evaluate_prints_json(fitted: tuple[Result, Path], digits: Path) -> None:
+    """The figures of a model on labelled digits are JSON on stdout, and nothing else is."""
+    result = run("evaluate", digits, "-m", fitted[1], "--device", "cpu")
+    assert result.exit_code == ExitCode.OK, result.stderr
+    figures = json.loads(result.stdout)
+    assert figures["count"] == 60
+    assert 0 <= figures["accuracy"] <= 1
+    assert set(figures["accuracy_by_digit"]) == set("0123456789")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["fit", "--data", "{tmp}/none"], ExitCode.INPUT, "subfolders named 0 to 9"),
+        (["fit", "--data", "{tmp}/few"], ExitCode.INPUT, "too few"),
+        (["fit", "--data", "mnist", "--data-dir", "{tmp}"], ExitCode.INPUT, "four idx files"),
+        (["fit", "--data", "{digits}", "--out", "{tmp}/few"], ExitCode.OUTPUT, "not a model folder"),
+        (["fit", "--data", "{digits}", "--out", "{tmp}/few/0.png/x"], ExitCode.OUTPUT, "cannot write"),
+        (["fit", "--data", "{digits}", "--device", "abacus"], ExitCode.USAGE, "abacus"),
+        (["fit", "--epochs", "0"], ExitCode.USAGE, "--epochs"),
+        (["fit", "--batch-size", "1"], ExitCode.USAGE, "--batch-size"),
+        (["fit", "--colour", "red"], ExitCode.USAGE, "--colour"),
+        (["evaluate", "{tmp}/none", "-m", "{fake}"], ExitCode.INPUT, "subfolders named 0 to 9"),
+        (["evaluate", "{digits}", "-m", "{tmp}/none"], ExitCode.MODEL, "model folder"),
+        (["evaluate", "{digits}", "-m", "{digits}"], ExitCode.MODEL, "model folder"),
+        (["evaluate"], ExitCode.USAGE, "Missing argument"),
+        (["guess"], ExitCode.USAGE, "guess"),
+        (["--nonsense"], ExitCode.USAGE, "--nonsense"),
+    ],
+)
+def test_what_is_wrong_is_told(
+    tmp_path: Path,
+    digits: Path,
+    fake_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    code: ExitCode,
+    message: str,
+) -> None:
+    """Each mistake has its exit code and a message on stderr; nothing is printed, and no model written."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.chdir(tmp_path)
+    draw(tmp_path / "few", 3)
+    (tmp_path / "few" / "0.png").write_text("a file")
+    result = run(*(part.format(tmp=tmp_path, digits=digits, fake=fake_model) for part in arguments))
+    assert result.exit_code == code, result.output
+    assert message in result.stderr
+    assert result.stdout == ""
+    assert not list(tmp_path.rglob(CARD))
+
+
+def test_version() -> None:
+    """It is the version of the whole program."""
+    result = run("--version")
+    assert result.exit_code == ExitCode.OK
+    assert result.stdout == f"batch-classify-train {__version__}\n"
+
+
+def test_it_runs_as_a_module() -> None:
+    """`python -m train --help` names the commands."""
+    result = subprocess.run(
+        [sys.executable, "-m", "train", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(train.__file__).parents[1],
+        timeout=120,
+    )
+    assert "fit" in result.stdout
+    assert "evaluate" in result.stdout
+    assert result.stderr == ""

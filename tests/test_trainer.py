@@ -1,0 +1,154 @@
+"""The training loop in `train.trainer`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from batch_classify.network import build
+from train.data import Digits
+from train.generator import batch
+from train.trainer import Epoch, Recipe, accuracy_of, bf16_is_faster, fit, logits_of
+
+TINY = [
+    {"layer": "normalise", "mean": 33.0, "std": 78.0},
+    {"layer": "conv", "out_channels": 8, "kernel_size": 5, "stride": 3, "bias": False},
+    {"layer": "batch_norm"},
+    {"layer": "relu"},
+    {"layer": "flatten"},
+    {"layer": "dropout", "p": 0.1},
+    {"layer": "linear", "out_features": 10},
+]
+TRAINING = Digits(*batch(400, np.random.default_rng(1)))
+VALIDATION = Digits(*batch(50, np.random.default_rng(2)))
+SHORT = Recipe(epochs=2, batch_size=64, lr=1e-2)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def steady() -> Iterator[None]:
+    """Train in float32, since which format is faster depends on the load, and in one thread, for speed."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("train.trainer.bf16_is_faster", lambda *_: False)
+        yield
+    torch.set_num_threads(threads)
+
+
+def trained(
+    recipe: Recipe, training: Digits = TRAINING, validation: Digits = VALIDATION
+) -> tuple[nn.Module, list[Epoch]]:
+    """Train the tiny network on the CPU; return it and what was reported."""
+    epochs: list[Epoch] = []
+    return fit(TINY, training, validation, recipe, "cpu", epochs.append), epochs
+
+
+def same(one: nn.Module, other: nn.Module) -> bool:
+    """Whether two networks have the same weights, to the bit."""
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.fixture(scope="module")
+def short() -> nn.Module:
+    """Return a network after a short training."""
+    return trained(SHORT)[0]
+
+
+def test_it_learns() -> None:
+    """A tiny network reads most of the few digits it was trained on, and most that it never saw."""
+    network, epochs = trained(Recipe(epochs=12, batch_size=40, lr=1e-2))
+    assert accuracy_of(network, TRAINING, "cpu") > 0.9
+    assert accuracy_of(network, VALIDATION, "cpu") > 0.8
+    assert epochs[-1].loss < 0.7 * epochs[0].loss
+
+
+def test_each_epoch_is_reported() -> None:
+    """The reports are numbered from 1, and the last accuracy is that of the network that comes back."""
+    network, epochs = trained(SHORT)
+    assert [epoch.number for epoch in epochs] == [1, 2]
+    assert all(epoch.loss > 0 and epoch.seconds > 0 for epoch in epochs)
+    assert epochs[-1].accuracy == accuracy_of(network, VALIDATION, "cpu")
+
+
+def test_the_network_comes_back_ready(short: nn.Module) -> None:
+    """It is in evaluation mode, all of it, so that dropout is off."""
+    assert not any(module.training for module in short.modules())
+
+
+@pytest.mark.parametrize(
+    ("recipe", "equal"), [(SHORT, True), (replace(SHORT, seed=1), False)], ids=["same seed", "another seed"]
+)
+def test_the_seed_decides_the_weights(short: nn.Module, recipe: Recipe, equal: bool) -> None:
+    """On the CPU the same seed gives the same weights, whatever torch drew before; another seed others."""
+    torch.manual_seed(12345)
+    assert same(trained(recipe)[0], short) == equal
+
+
+@pytest.mark.parametrize("shift", [0, 3])
+def test_validation_changes_no_weight(short: nn.Module, shift: int) -> None:
+    """Wrong or fewer validation digits change what is reported, and nothing else."""
+    other = Digits(VALIDATION.images[:20], (VALIDATION.labels[:20] + shift) % 10)
+    assert same(trained(SHORT, validation=other)[0], short)
+
+
+def test_training_labels_do_change_weights(short: nn.Module) -> None:
+    """The comparison above can tell networks apart."""
+    other = Digits(TRAINING.images, (TRAINING.labels + 1) % 10)
+    assert not same(trained(SHORT, other)[0], short)
+
+
+@pytest.mark.parametrize("count", [2, 63, 64, 65, 130])
+def test_any_number_of_digits_trains(count: int) -> None:
+    """Fewer digits than a batch, or a few more, give a network of finite weights that have moved."""
+    few = Digits(TRAINING.images[:count], TRAINING.labels[:count])
+    network, epochs = trained(replace(SHORT, epochs=1), few)
+    torch.manual_seed(SHORT.seed)
+    assert all(torch.all(torch.isfinite(values)) for values in network.state_dict().values())
+    assert not same(network, build(TINY))
+    assert math.isfinite(epochs[0].loss)
+
+
+def test_half_precision_trains_as_well(monkeypatch: pytest.MonkeyPatch, short: nn.Module) -> None:
+    """In bf16 the result is another, and the weights are float32 all the same."""
+    monkeypatch.setattr("train.trainer.bf16_is_faster", lambda *_: True)
+    network, _ = trained(SHORT)
+    assert {value.dtype for value in network.parameters()} == {torch.float32}
+    assert not same(network, short)
+
+
+def test_the_probe_leaves_no_trace() -> None:
+    """Trying out both formats changes neither the network nor torch's random state."""
+    network, images, labels = (
+        build(TINY),
+        torch.from_numpy(TRAINING.images),
+        torch.from_numpy(TRAINING.labels),
+    )
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    state = torch.get_rng_state()
+    assert bf16_is_faster(network, images[:16].float(), labels[:16]) in (True, False)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert all(parameter.grad is None for parameter in network.parameters())
+
+
+def test_logits_of_many_digits_keep_their_order(short: nn.Module) -> None:
+    """More digits than go through at once give the logits that they give one part at a time."""
+    many = Digits(np.tile(TRAINING.images, (3, 1, 1)), np.tile(TRAINING.labels, 3))
+    once = logits_of(short, TRAINING, "cpu")
+    assert once.shape == (400, 10)
+    assert torch.allclose(logits_of(short, many, "cpu"), once.repeat(3, 1), atol=1e-4)
+
+
+@pytest.mark.parametrize(("wrong", "accuracy"), [(0, 1.0), (100, 0.75), (400, 0.0)])
+def test_accuracy_is_the_share_of_right_answers(short: nn.Module, wrong: int, accuracy: float) -> None:
+    """Against its own answers, so many of them made wrong, the network scores exactly that."""
+    labels = logits_of(short, TRAINING, "cpu").argmax(dim=1).numpy()
+    labels[:wrong] = (labels[:wrong] + 1) % 10
+    assert accuracy_of(short, Digits(TRAINING.images, labels), "cpu") == accuracy
