@@ -37,7 +37,15 @@ class Classifier:
         return cls(loaded, loaded.card.review_below if review_below is None else review_below)
 
     def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
-        """Read scans, each grey uint8 [height, width] of any size and either polarity."""
+        """Read scans, each grey uint8 [height, width] of any size and either polarity.
+
+        Raises ValueError for a picture of another kind, or one without pixels.
+        """
+        for number, image in enumerate(images):
+            if image.ndim != 2 or image.dtype != np.uint8 or image.size == 0:
+                raise ValueError(
+                    f"image {number} is {image.dtype} {list(image.shape)}; needed is uint8 [height, width]"
+                )
         if not images:
             return []
         prepared = [preprocess(image) for image in images]

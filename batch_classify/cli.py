@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import stat
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,6 +32,12 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _path(text: str) -> Path:
+    if not text:  # as in a script whose variable is not set; Path("") would be the current folder
+        raise typer.BadParameter("it is empty. Name a folder of scans, or one image.")
+    return Path(text)
+
+
 def _formats(text: str) -> str:
     unknown = set(text.split(",")) - set(_FORMATS)
     if unknown:
@@ -51,7 +56,7 @@ def _allowance(text: str) -> str:
 @app.command()
 def classify(
     input: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="A folder of scans, or one image.")
+        Path, typer.Argument(metavar="INPUT", parser=_path, help="A folder of scans, or one image.")
     ],
     out: Annotated[
         Path | None,
@@ -128,9 +133,13 @@ def classify(
                 verbose=verbose,
             )
         else:
-            summary = _image(input, classifier, out, report)
+            summary = _image(input, classifier, out, report, quiet=quiet)
         if summary.unread > _allowed(max_errors, summary.files):
-            sys.exit(ExitCode.UNREADABLE_FILES)
+            raise JobError(
+                ExitCode.UNREADABLE_FILES,
+                f"{summary.unread:,} of {summary.files:,} files could not be read, and {max_errors} may be. "
+                "Their rows say why; --verbose names them here, and --max-errors lets more pass.",
+            )
 
 
 def _folder(
@@ -166,11 +175,13 @@ def _folder(
         outcome = job.run(scan, classifier, results, effort=effort, report=report, watch=watch)
     if not quiet:
         say(present.counts(outcome.summary, outcome.ignored))
-        say(f"report: {outcome.folder / (job.PAGE if report.page else job.TABLE)}", markup=False)
+        say(present.place(outcome), markup=False)
     return outcome.summary
 
 
-def _image(file: Path, classifier: Classifier, results: Path | None, report: Report) -> Summary:
+def _image(
+    file: Path, classifier: Classifier, results: Path | None, report: Report, *, quiet: bool
+) -> Summary:
     """Print what one image says, and write a report only where `results` is given."""
     from batch_classify import job, present
     from batch_classify.report.summary import Summary
@@ -178,11 +189,14 @@ def _image(file: Path, classifier: Classifier, results: Path | None, report: Rep
 
     def watch(cards: Sequence[Card]) -> None:
         for card in cards:
-            typer.echo(present.answer(card.row))
+            console.answer(present.answer(card.row))
 
     if results is not None:
         effort = job.IN_THIS_PROCESS
-        return job.run(OneFile(file), classifier, results, effort=effort, report=report, watch=watch).summary
+        outcome = job.run(OneFile(file), classifier, results, effort=effort, report=report, watch=watch)
+        if not quiet:
+            console.err.print(present.place(outcome), markup=False)
+        return outcome.summary
     summary = Summary()
     for cards in job.classify(OneFile(file), classifier, job.IN_THIS_PROCESS):
         watch(cards)

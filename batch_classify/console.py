@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import traceback
@@ -16,6 +17,20 @@ from batch_classify.errors import ExitCode, JobError
 
 # soft_wrap: a log of cron is not cut to the width of a terminal that is not there.
 err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def answer(line: str) -> None:
+    """Print a line of data on stdout; if nobody reads it any more (`| head`), end quietly.
+
+    Raises JobError (OUTPUT) if stdout cannot be written.
+    """
+    try:
+        print(line, flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit would try once more
+        if isinstance(error, BrokenPipeError):
+            sys.exit(ExitCode.OK)
+        raise JobError(ExitCode.OUTPUT, f"cannot write the answer to stdout: {error.strerror}") from error
 
 
 @contextmanager

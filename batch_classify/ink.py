@@ -19,7 +19,7 @@ FAINTEST = 10  # levels of ink below which nothing was written
 _TRACE = 16  # levels; JPEG leaves traces that dark around a stroke
 _RINGING = 0.2  # of the ink's area: smooth strokes have fewer pixels as pale as traces
 _COARSE_SIDE = 64  # px; enough to see where the paper is
-_TINY_SIDE = 40  # px; below it a scan is a tight crop: ink often touches the border, shadows do not show
+TINY_SIDE = 40  # px; below it a scan is a tight crop: ink often touches the border, shadows do not show
 _FLAT = 4  # grey levels by which evenly lit paper may stray from its median
 _EVEN, _EVEN_TINY = 0.85, 0.5  # of the border: on flat paper so much of it is paper
 _FRAMED = 0.9  # of the border: a frame takes so much of it
@@ -64,7 +64,7 @@ def flat_paper(grey: Grey) -> int | None:
     ring = border(grey)
     level = quantile(ring, 0.5)
     even = _share_near(ring, level)
-    if even >= (_EVEN_TINY if max(grey.shape) <= _TINY_SIDE else _EVEN):
+    if even >= (_EVEN_TINY if max(grey.shape) <= TINY_SIDE else _EVEN):
         framed = even > _FRAMED and _share_near(grey, level) < 0.5
         if not framed:
             return level
@@ -165,7 +165,7 @@ def levels_of(ink: Grey) -> Levels:
     floor = quantile(outside, 0.9) if outside.size else 0
     strong = max(otsu, FAINTEST)
     least = 1
-    if max(ink.shape) > _TINY_SIDE:  # in smaller ones even the strokes are that pale
+    if max(ink.shape) > TINY_SIDE:  # in smaller ones even the strokes are that pale
         traces = cv2.countNonZero(cv2.inRange(ink, 1, _TRACE))
         least = _TRACE if traces > _RINGING * cv2.countNonZero(sure) else 1
     return Levels(floor, int(np.clip(3 * floor, least, max(1, strong // 2))), strong)

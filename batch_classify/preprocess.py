@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from batch_classify.ink import Grey, Levels, Mask, ink_plane, levels_of, quantile, u8
 from batch_classify.row import Reason
-from batch_classify.strokes import strokes_of
+from batch_classify.strokes import strokes_of, variation
 
 VERSION = 1  # rises whenever the 28×28 of some scan changes; a model is bound to one version
 
@@ -109,13 +109,8 @@ def contrasted(glyph: Grey) -> Grey:
 
 
 def stroke_width(glyph: Grey) -> float:
-    """Return the mean width of the strokes in px: twice the ink over its total variation.
-
-    Each px of a stroke has two edges, so the variation measures its length, blurred or not.
-    """
-    plane = cv2.copyMakeBorder(glyph, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0).astype(np.float32)
-    across, down = plane[:-1, 1:] - plane[:-1, :-1], plane[1:, :-1] - plane[:-1, :-1]
-    return 2 * float(plane.sum()) / max(1.0, float(cv2.magnitude(across, down).sum()))
+    """Return the mean width of the strokes in px: twice the ink over its total variation."""
+    return 2 * int(glyph.sum(dtype=np.int64)) / max(1.0, variation(glyph))
 
 
 def centre(fitted: Grey) -> Grey:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from rich.table import Table
 
 from batch_classify.filename import to_cell
-from batch_classify.report.page import STATUS_WORDS, percent, reason_in_words
+from batch_classify.job import PAGE, TABLE, Outcome
+from batch_classify.report.page import STATUS_WORDS, percent, reason_in_words, visible
 from batch_classify.report.summary import Summary
 from batch_classify.row import Row, Status
 
@@ -31,7 +32,7 @@ def concern(row: Row) -> str:
 
 def name(row: Row) -> str:
     """Name a row's file, and its page where it has several, harmless to a terminal."""
-    file = to_cell(row.file).encode("unicode_escape").decode() if not row.file.isprintable() else row.file
+    file = visible(to_cell(row.file))
     return file if row.page is None else f"{file}, page {row.page}"
 
 
@@ -39,6 +40,12 @@ def why(row: Row) -> str:
     """Give a row's reason in words, with what is known in detail."""
     words = reason_in_words(row.reason or "").lower()
     return f"{words}: {row.detail}" if row.detail else words
+
+
+def place(outcome: Outcome) -> str:
+    """Tell where to look: the page, or the table where no page was asked for."""
+    page = outcome.folder / PAGE
+    return f"report: {page if page.exists() else outcome.folder / TABLE}"
 
 
 def counts(summary: Summary, ignored: int) -> Table:

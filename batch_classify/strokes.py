@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_classify.ink import FAINTEST, Grey, Levels, Mask, quantile
+from batch_classify.ink import FAINTEST, TINY_SIDE, Grey, Levels, Mask, border, quantile, u8
 
 _MOST = 24  # pieces looked at; more are noise
 _RULE = 0.6  # of the side: a line of the form or the paper is at least that long
@@ -25,12 +25,19 @@ _GRID = 3  # lines: no digit has so many
 _CROSSED = 1.5  # of a rule's shade: darker spots are strokes that cross it
 _SMALLEST_RULED = 24  # px
 _LARGER = 1.3  # times the main piece: the rest of a frame
-_CLEAR = 3.5  # times the paper's noise: writing is that dark
-_SEPARATE = 1.5  # times the noise: so far off must the level be that tells ink from it
-_SCATTERED = 0.15  # of all ink: the largest of many pieces is more than that, or all are texture
-_SPECK, _SPOT = 0.08, 0.15  # of the side: a digit is larger, and if it is a solid spot larger still
-_OUTSIDE = 0.1  # of the ink: what has less away from the border is cut off
-_SLENDER = 0.2  # of the side: and a line if it is that thin
+_LEAST, _SPECK = 6, 0.1  # px, and of the side: a digit's longer side has that at least
+_SLIM, _WIDE = 0.05, 3.0  # times its height: a 1 is wider than that, a lying digit less wide
+_OUTSIDE = 0.2  # of the ink: what has less away from the border is a frame or a neighbour
+_BAND = 0.12  # of the side: half as wide as what reaches in from the border if it is no stroke but a shadow
+_LENGTH = (
+    5.0  # times the longer side: so long are all strokes of a digit at most; texture and grids exceed it
+)
+_CLEAR = 3  # times the paper's ink beside it: writing is that dark
+_REACH = 0.05  # of the side: so far goes what is beside it
+_MARGIN_BESIDE = 0.04  # of the longer side, and 2 px: the paper in which it must stand out
+_DISTINCT = 0.8  # of the variance: so much of it tells writing from paper; 0.64 in noise, 0.75 in a gradient
+_FORGIVEN = 0.2  # less for black, in proportion for grey: texture is pale
+_AT_BORDER = 0.1  # more if all of the border is inked: shadows and frames are there
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,7 @@ def strokes_of(ink: Grey, levels: Levels) -> Strokes | None:
     wanted = np.zeros(int(labels.max()) + 1, np.uint8)
     wanted[[piece.index for piece in digit]] = 1
     kept = wanted[labels]
-    if not written(ink, kept, main, pieces, levels):
+    if not written(ink, kept, main, mask - bare):
         return None
     several = beside(main, pieces)
     if not several and main.width > main.height:  # pale ink may bridge two digits
@@ -89,21 +96,68 @@ def strokes_of(ink: Grey, levels: Levels) -> Strokes | None:
     return Strokes(kept, several)
 
 
-def written(ink: Grey, kept: Mask, main: Piece, pieces: list[Piece], levels: Levels) -> bool:
-    """Whether what was kept of an ink plane is writing, and not texture, a speck or the rest of a frame."""
+def written(ink: Grey, kept: Mask, main: Piece, ruled: Mask) -> bool:
+    """Whether what was kept of an ink plane is writing: of a digit's shape, and distinct from the paper.
+
+    Texture, clouds, specks, the edge of a shadow, and what is left of a frame or a grid are not.
+    """
+    side = max(ink.shape)
+    x, y, width, height = cv2.boundingRect(kept)
+    longer = max(width, height)
+    if longer < max(_LEAST, _SPECK * side) or not _SLIM * height <= width <= _WIDE * height:
+        return False
+    if main.edges and _reaches_in(kept):
+        return False
     dark = quantile(ink[kept > 0], 0.9)
-    if dark < max(FAINTEST, _CLEAR * levels.floor) or levels.strong < _SEPARATE * levels.floor:
+    if dark < max(FAINTEST, _CLEAR * _beside(ink, kept)):
         return False
-    height, width = ink.shape
-    if len(pieces) == _MOST and main.ink < _SCATTERED * sum(piece.ink for piece in pieces):
+    margin = max(2, round(_MARGIN_BESIDE * longer))
+    around = (slice(max(0, y - margin), y + height + margin), slice(max(0, x - margin), x + width + margin))
+    bare = ruled[around] == 0
+    needed = _DISTINCT - _FORGIVEN * dark / 255 + _AT_BORDER * float(border(kept).mean())
+    if separability(ink[around] if bare.all() else ink[around][bare]) < needed:
         return False
-    longer, shorter = max(main.width, main.height), min(main.width, main.height)
-    solid = main.area > 0.6 * longer**2
-    if longer < (_SPOT if solid else _SPECK) * max(height, width):
-        return False
+    near = u8(cv2.dilate(kept[around], np.ones((3, 3), np.uint8)))
+    return variation(ink[around] * near) / 2 <= _LENGTH * longer * dark
+
+
+def _reaches_in(kept: Mask) -> bool:
+    """Whether ink that touches the border only reaches in from there, or is too broad for a stroke."""
+    height, width = kept.shape
     middle = kept[height // 6 : height - height // 6, width // 6 : width - width // 6]
-    cut_off = main.edges > 0 and cv2.countNonZero(middle) < _OUTSIDE * cv2.countNonZero(kept)
-    return not (cut_off and shorter < _SLENDER * min(height, width))
+    if cv2.countNonZero(middle) < _OUTSIDE * cv2.countNonZero(kept):
+        return True
+    side = max(height, width)
+    return side > TINY_SIDE and float(cv2.distanceTransform(kept, cv2.DIST_L2, 3).max()) > _BAND * side
+
+
+def _beside(ink: Grey, kept: Mask) -> int:
+    """Return the level that three quarters of the paper beside the kept ink do not exceed."""
+    near = max(1, round(_REACH / 2 * max(ink.shape)))
+    inner = u8(cv2.dilate(kept, np.ones((2 * near + 1, 2 * near + 1), np.uint8)))
+    outer = u8(cv2.dilate(inner, np.ones((4 * near + 1, 4 * near + 1), np.uint8)))
+    ring = ink[outer > inner]
+    return quantile(ring, 0.75) if ring.size else 0
+
+
+def separability(values: Grey) -> float:
+    """Return which share of the variance two classes explain, Otsu's (1979) measure: 1 for two levels."""
+    upper = u8(cv2.threshold(values, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1]).reshape(values.shape)
+    share = cv2.countNonZero(upper) / upper.size
+    mean, deviation = (float(np.asarray(value).item()) for value in cv2.meanStdDev(values))
+    if not 0 < share < 1 or deviation == 0:
+        return 0.0
+    return share / (1 - share) * ((cv2.mean(values, upper)[0] - mean) / deviation) ** 2
+
+
+def variation(plane: Grey) -> float:
+    """Return the total variation of an ink plane [h, w] on bare paper, in levels times px.
+
+    Each px of a stroke has two edges, so the variation measures its length, blurred or not.
+    """
+    padded = cv2.copyMakeBorder(plane, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0).astype(np.float32)
+    across, down = padded[:-1, 1:] - padded[:-1, :-1], padded[1:, :-1] - padded[:-1, :-1]
+    return float(cv2.magnitude(across, down).sum())
 
 
 def without_rules(mask: Mask, ink: Grey) -> Mask:

@@ -33,6 +33,15 @@ def test_predictions_come_in_order_and_one_for_each(classifier: Classifier, scan
     assert (rejected.status, rejected.reason, rejected.label) == (Status.REJECTED, Reason.BLANK, None)
 
 
+@pytest.mark.parametrize(
+    "picture", [np.zeros((0, 5), np.uint8), np.zeros((4, 4)), np.zeros((4, 4, 3), np.uint8)]
+)
+def test_what_is_no_grey_picture_is_refused(classifier: Classifier, picture: np.ndarray) -> None:
+    """The error says which one it is and what is needed."""
+    with pytest.raises(ValueError, match=r"image 0 is .* uint8 \[height, width\]"):
+        classifier.predict([picture])
+
+
 def test_no_picture_is_no_prediction(classifier: Classifier) -> None:
     """An empty list is fine."""
     assert classifier.predict([]) == []

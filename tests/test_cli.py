@@ -69,8 +69,8 @@ def test_verbose_names_each_file_that_needs_a_look(scans: Path, fake_model: Path
     """With --verbose an unreadable file is named with its reason."""
     spoil(scans)
     done = call(scans, "-m", fake_model, "--verbose", "--review-below", 0, cwd=tmp_path)
-    concerns = [line for line in done.stderr.splitlines() if line.startswith("error:")]
-    assert len(concerns) == 1
+    concerns = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(concerns) == 2  # the file, and that there was one
     assert "bad-0.png" in concerns[0]
 
 
@@ -87,10 +87,11 @@ def test_verbose_names_each_file_that_needs_a_look(scans: Path, fake_model: Path
 def test_unreadable_files_beyond_the_allowance_give_a_code(
     scans: Path, fake_model: Path, tmp_path: Path, bad: int, allowed: str, code: ExitCode
 ) -> None:
-    """The report is written either way."""
+    """The report is written either way, and the code is explained even with --quiet."""
     spoil(scans, bad)
-    done = call(scans, "-m", fake_model, "--max-errors", allowed, cwd=tmp_path)
+    done = call(scans, "-m", fake_model, "--max-errors", allowed, "--quiet", cwd=tmp_path)
     assert done.returncode == code
+    assert (f"{bad} of {3 + bad} files could not be read" in done.stderr) == (code is not ExitCode.OK)
     rows = (tmp_path / "results" / "latest" / "predictions.csv").read_text().splitlines()
     assert len(rows) == 1 + 3 + bad
 
@@ -105,6 +106,7 @@ def test_unreadable_files_beyond_the_allowance_give_a_code(
         (["scans", "-o", "file"], ExitCode.OUTPUT, "file"),
         (["scans", "-o", "scans"], ExitCode.USAGE, "--out"),
         ([], ExitCode.USAGE, "INPUT"),
+        ([""], ExitCode.USAGE, "empty"),
         (["scans", "--surprise"], ExitCode.USAGE, "--surprise"),
         (["scans", "--device", "tpu"], ExitCode.USAGE, "auto, cpu, cuda"),
         (["scans", "--format", "docx"], ExitCode.USAGE, "docx"),
@@ -150,6 +152,25 @@ def test_one_image_that_cannot_be_read_gives_a_code(scans: Path, fake_model: Pat
     done = call(scans / "bad-0.png", "-m", fake_model, cwd=tmp_path)
     assert done.returncode == ExitCode.UNREADABLE_FILES
     assert "no digit, error" in done.stdout
+
+
+def test_an_answer_that_cannot_be_written_is_an_output_error(scans: Path, fake_model: Path) -> None:
+    """A full disk behind stdout is told and has its code; a reader that has gone is no error."""
+    command = [*COMMAND, str(scans / "2.png"), "-m", str(fake_model)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, env=environment, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120
+        )
+    assert done.returncode == ExitCode.OUTPUT
+    assert "stdout" in done.stderr
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        command, env=environment, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=120
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (ExitCode.OK, "")
 
 
 def test_globs_choose_the_files(scans: Path, fake_model: Path, tmp_path: Path) -> None:

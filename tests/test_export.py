@@ -15,11 +15,11 @@ from torch import nn
 
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.model import CARD, ONNX, WEIGHTS, Card, load, sha256_of
-from batch_classify.network import build
+from batch_classify.network import Architecture, build
 from batch_classify.preprocess import VERSION
 from train.export import check_out, write_model
 
-LAYERS = [
+LAYERS: Architecture = [
     {"layer": "normalise", "mean": 33.0, "std": 78.0},
     {"layer": "conv", "out_channels": 4, "kernel_size": 5, "stride": 3, "bias": False},
     {"layer": "batch_norm"},

@@ -46,6 +46,7 @@ def test_a_hostile_name_does_not_reach_the_terminal() -> None:
     line = answer(replace(SEVEN, file="a\x1b[2J\n\udcff.png"))
     assert line.isprintable()
     line.encode("utf-8")
+    assert answer(replace(SEVEN, file="caf\udce9.png")).startswith(r"caf\xe9.png: ")
 
 
 def test_the_counts_say_what_there_is() -> None:

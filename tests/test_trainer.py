@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import nn
 
-from batch_classify.network import build
+from batch_classify.network import Architecture, build
 from train.data import Digits
 from train.generator import batch
 from train.trainer import Epoch, Recipe, accuracy_of, bf16_is_faster, fit, logits_of
 
-TINY = [
+TINY: Architecture = [
     {"layer": "normalise", "mean": 33.0, "std": 78.0},
     {"layer": "conv", "out_channels": 8, "kernel_size": 5, "stride": 3, "bias": False},
     {"layer": "batch_norm"},
