@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_classify.ink import FAINTEST, TINY_SIDE, Grey, Levels, Mask, border, quantile, u8
+from batch_classify.ink import Grey, Levels, Mask, border, quantile, u8
 
 _MOST = 24  # pieces looked at; more are noise
 _RULE = 0.6  # of the side: a line of the form or the paper is at least that long
@@ -26,18 +26,20 @@ _CROSSED = 1.5  # of a rule's shade: darker spots are strokes that cross it
 _SMALLEST_RULED = 24  # px
 _LARGER = 1.3  # times the main piece: the rest of a frame
 _LEAST, _SPECK = 6, 0.1  # px, and of the side: a digit's longer side has that at least
-_SLIM, _WIDE = 0.05, 3.0  # times its height: a 1 is wider than that, a lying digit less wide
+_SLIM, _WIDE = 0.05, 3.5  # times its height: a 1 is wider than that, a lying digit less wide
 _OUTSIDE = 0.2  # of the ink: what has less away from the border is a frame or a neighbour
-_BAND = 0.12  # of the side: half as wide as what reaches in from the border if it is no stroke but a shadow
+_LONG = 0.5  # of the side: ink that long lies in the middle too, or it is a frame's
+_PALEST = 20  # levels; the palest pencil in real scans has 26, most clouds have less
 _LENGTH = (
     5.0  # times the longer side: so long are all strokes of a digit at most; texture and grids exceed it
 )
 _CLEAR = 3  # times the paper's ink beside it: writing is that dark
 _REACH = 0.05  # of the side: so far goes what is beside it
 _MARGIN_BESIDE = 0.04  # of the longer side, and 2 px: the paper in which it must stand out
-_DISTINCT = 0.8  # of the variance: so much of it tells writing from paper; 0.64 in noise, 0.75 in a gradient
+_DISTINCT = 0.78  # of the variance: so much of it tells writing from paper; 0.64 in noise, 0.75 in a gradient
 _FORGIVEN = 0.2  # less for black, in proportion for grey: texture is pale
-_AT_BORDER = 0.1  # more if all of the border is inked: shadows and frames are there
+_AT_BORDER = 0.2  # more if all of the border is inked: shadows and frames are there
+_BROAD = 0.25  # more per side of half width: clouds and shadows are broader than a pen
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,37 +108,41 @@ def written(ink: Grey, kept: Mask, main: Piece, ruled: Mask) -> bool:
     longer = max(width, height)
     if longer < max(_LEAST, _SPECK * side) or not _SLIM * height <= width <= _WIDE * height:
         return False
-    if main.edges and _reaches_in(kept):
+    if (main.edges or longer > _LONG * side) and _aside(kept):
         return False
     dark = quantile(ink[kept > 0], 0.9)
-    if dark < max(FAINTEST, _CLEAR * _beside(ink, kept)):
+    if dark < max(_PALEST, _CLEAR * _beside(ink, kept, ruled)):
         return False
     margin = max(2, round(_MARGIN_BESIDE * longer))
     around = (slice(max(0, y - margin), y + height + margin), slice(max(0, x - margin), x + width + margin))
     bare = ruled[around] == 0
-    needed = _DISTINCT - _FORGIVEN * dark / 255 + _AT_BORDER * float(border(kept).mean())
+    needed = _DISTINCT - _FORGIVEN * dark / 255
+    needed += _AT_BORDER * float(border(kept).mean()) + _BROAD * half_width(kept) / side
     if separability(ink[around] if bare.all() else ink[around][bare]) < needed:
         return False
     near = u8(cv2.dilate(kept[around], np.ones((3, 3), np.uint8)))
     return variation(ink[around] * near) / 2 <= _LENGTH * longer * dark
 
 
-def _reaches_in(kept: Mask) -> bool:
-    """Whether ink that touches the border only reaches in from there, or is too broad for a stroke."""
+def _aside(kept: Mask) -> bool:
+    """Whether hardly any of the ink lies away from the border."""
     height, width = kept.shape
     middle = kept[height // 6 : height - height // 6, width // 6 : width - width // 6]
-    if cv2.countNonZero(middle) < _OUTSIDE * cv2.countNonZero(kept):
-        return True
-    side = max(height, width)
-    return side > TINY_SIDE and float(cv2.distanceTransform(kept, cv2.DIST_L2, 3).max()) > _BAND * side
+    return cv2.countNonZero(middle) < _OUTSIDE * cv2.countNonZero(kept)
 
 
-def _beside(ink: Grey, kept: Mask) -> int:
+def half_width(kept: Mask) -> float:
+    """Return how far the innermost px of a mask [h, w] is from its edge, in px."""
+    padded = cv2.copyMakeBorder(kept, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    return float(cv2.distanceTransform(padded, cv2.DIST_L2, 3).max())
+
+
+def _beside(ink: Grey, kept: Mask, ruled: Mask) -> int:
     """Return the level that three quarters of the paper beside the kept ink do not exceed."""
     near = max(1, round(_REACH / 2 * max(ink.shape)))
     inner = u8(cv2.dilate(kept, np.ones((2 * near + 1, 2 * near + 1), np.uint8)))
     outer = u8(cv2.dilate(inner, np.ones((4 * near + 1, 4 * near + 1), np.uint8)))
-    ring = ink[outer > inner]
+    ring = ink[outer > inner + ruled]
     return quantile(ring, 0.75) if ring.size else 0
 
 
