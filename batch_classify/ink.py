@@ -19,11 +19,12 @@ FAINTEST = 10  # levels of ink below which nothing was written
 _TRACE = 16  # levels; JPEG leaves traces that dark around a stroke
 _RINGING = 0.2  # of the ink's area: smooth strokes have fewer pixels as pale as traces
 _COARSE_SIDE = 64  # px; enough to see where the paper is
-TINY_SIDE = 40  # px; below it a scan is a tight crop: ink often touches the border, shadows do not show
+_TINY_SIDE = 40  # px; below it a scan is a tight crop: ink often touches the border, shadows do not show
 _FLAT = 4  # grey levels by which evenly lit paper may stray from its median
 _EVEN, _EVEN_TINY = 0.85, 0.5  # of the border: on flat paper so much of it is paper
 _FRAMED = 0.9  # of the border: a frame takes so much of it
 _MOSTLY = 0.6  # of the picture: on flat paper so much of it is paper
+_LEAST_RANGE = 45  # grey levels; less, as between off-white paper and white, would make clouds as dark as ink
 _SURE = 1.5  # how much more energy one polarity's strokes must have
 
 
@@ -64,7 +65,7 @@ def flat_paper(grey: Grey) -> int | None:
     ring = border(grey)
     level = quantile(ring, 0.5)
     even = _share_near(ring, level)
-    if even >= (_EVEN_TINY if max(grey.shape) <= TINY_SIDE else _EVEN):
+    if even >= (_EVEN_TINY if max(grey.shape) <= _TINY_SIDE else _EVEN):
         framed = even > _FRAMED and _share_near(grey, level) < 0.5
         if not framed:
             return level
@@ -101,7 +102,9 @@ def quantile(values: Grey, share: float) -> int:
 
 
 def _stretched(plane: Grey, white: int) -> Grey:
-    return plane if white in (0, 255) else u8(cv2.convertScaleAbs(plane, alpha=255 / white))
+    if white in (0, 255):
+        return plane
+    return u8(cv2.convertScaleAbs(plane, alpha=255 / max(white, _LEAST_RANGE)))
 
 
 def _coarse(grey: Grey) -> Grey:
@@ -165,7 +168,27 @@ def levels_of(ink: Grey) -> Levels:
     floor = quantile(outside, 0.9) if outside.size else 0
     strong = max(otsu, FAINTEST)
     least = 1
-    if max(ink.shape) > TINY_SIDE:  # in smaller ones even the strokes are that pale
+    if max(ink.shape) > _TINY_SIDE:  # in smaller ones even the strokes are that pale
         traces = cv2.countNonZero(cv2.inRange(ink, 1, _TRACE))
         least = _TRACE if traces > _RINGING * cv2.countNonZero(sure) else 1
     return Levels(floor, int(np.clip(3 * floor, least, max(1, strong // 2))), strong)
+
+
+def separability(values: Grey) -> float:
+    """Return which share of the variance two classes explain, Otsu's (1979) measure: 1 for two levels."""
+    upper = u8(cv2.threshold(values, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1]).reshape(values.shape)
+    share = cv2.countNonZero(upper) / upper.size
+    mean, deviation = (float(np.asarray(value).item()) for value in cv2.meanStdDev(values))
+    if not 0 < share < 1 or deviation == 0:
+        return 0.0
+    return share / (1 - share) * ((cv2.mean(values, upper)[0] - mean) / deviation) ** 2
+
+
+def variation(plane: Grey) -> float:
+    """Return the total variation of an ink plane [h, w] on bare paper, in levels times px.
+
+    Each px of a stroke has two edges, so the variation measures its length, blurred or not.
+    """
+    padded = cv2.copyMakeBorder(plane, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0).astype(np.float32)
+    across, down = padded[:-1, 1:] - padded[:-1, :-1], padded[1:, :-1] - padded[:-1, :-1]
+    return float(cv2.magnitude(across, down).sum())

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_classify.ink import Grey, Levels, Mask, ink_plane, levels_of, quantile, u8
+from batch_classify.ink import Grey, Levels, Mask, ink_plane, levels_of, quantile, u8, variation
 from batch_classify.row import Reason
-from batch_classify.strokes import strokes_of, variation
+from batch_classify.strokes import strokes_of
 
 VERSION = 1  # rises whenever the 28×28 of some scan changes; a model is bound to one version
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_classify.ink import Grey, Levels, Mask, border, quantile, u8
+from batch_classify.ink import Grey, Levels, Mask, border, quantile, separability, u8, variation
 
 _MOST = 24  # pieces looked at; more are noise
 _RULE = 0.6  # of the side: a line of the form or the paper is at least that long
@@ -30,15 +30,14 @@ _SLIM, _WIDE = 0.05, 3.5  # times its height: a 1 is wider than that, a lying di
 _OUTSIDE = 0.2  # of the ink: what has less away from the border is a frame or a neighbour
 _LONG = 0.5  # of the side: ink that long lies in the middle too, or it is a frame's
 _PALEST = 20  # levels; the palest pencil in real scans has 26, most clouds have less
-_LENGTH = (
-    5.0  # times the longer side: so long are all strokes of a digit at most; texture and grids exceed it
-)
+_LENGTH = 5.0  # times the longer side: strokes of a digit are shorter together; texture and grids longer
+_SMALL, _SHORT, _COMPACT = 0.25, 1.2, 0.35  # of the side; longer sides of stroke; of the longer side: a spot
 _CLEAR = 3  # times the paper's ink beside it: writing is that dark
 _REACH = 0.05  # of the side: so far goes what is beside it
-_MARGIN_BESIDE = 0.04  # of the longer side, and 2 px: the paper in which it must stand out
+_AROUND = 0.04  # of the longer side, and 2 px: the paper in which it must stand out
 _DISTINCT = 0.78  # of the variance: so much of it tells writing from paper; 0.64 in noise, 0.75 in a gradient
 _FORGIVEN = 0.2  # less for black, in proportion for grey: texture is pale
-_AT_BORDER = 0.2  # more if all of the border is inked: shadows and frames are there
+_AT_BORDER = 0.15  # more if all of the border is inked: shadows and frames are there
 _BROAD = 0.25  # more per side of half width: clouds and shadows are broader than a pen
 
 
@@ -113,7 +112,7 @@ def written(ink: Grey, kept: Mask, main: Piece, ruled: Mask) -> bool:
     dark = quantile(ink[kept > 0], 0.9)
     if dark < max(_PALEST, _CLEAR * _beside(ink, kept, ruled)):
         return False
-    margin = max(2, round(_MARGIN_BESIDE * longer))
+    margin = max(2, round(_AROUND * longer))
     around = (slice(max(0, y - margin), y + height + margin), slice(max(0, x - margin), x + width + margin))
     bare = ruled[around] == 0
     needed = _DISTINCT - _FORGIVEN * dark / 255
@@ -121,7 +120,9 @@ def written(ink: Grey, kept: Mask, main: Piece, ruled: Mask) -> bool:
     if separability(ink[around] if bare.all() else ink[around][bare]) < needed:
         return False
     near = u8(cv2.dilate(kept[around], np.ones((3, 3), np.uint8)))
-    return variation(ink[around] * near) / 2 <= _LENGTH * longer * dark
+    length = variation(ink[around] * near) / (2 * dark * longer)
+    spot = longer < _SMALL * side and length < _SHORT and min(width, height) > _COMPACT * longer
+    return length <= _LENGTH and not spot
 
 
 def _aside(kept: Mask) -> bool:
@@ -144,26 +145,6 @@ def _beside(ink: Grey, kept: Mask, ruled: Mask) -> int:
     outer = u8(cv2.dilate(inner, np.ones((4 * near + 1, 4 * near + 1), np.uint8)))
     ring = ink[outer > inner + ruled]
     return quantile(ring, 0.75) if ring.size else 0
-
-
-def separability(values: Grey) -> float:
-    """Return which share of the variance two classes explain, Otsu's (1979) measure: 1 for two levels."""
-    upper = u8(cv2.threshold(values, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1]).reshape(values.shape)
-    share = cv2.countNonZero(upper) / upper.size
-    mean, deviation = (float(np.asarray(value).item()) for value in cv2.meanStdDev(values))
-    if not 0 < share < 1 or deviation == 0:
-        return 0.0
-    return share / (1 - share) * ((cv2.mean(values, upper)[0] - mean) / deviation) ** 2
-
-
-def variation(plane: Grey) -> float:
-    """Return the total variation of an ink plane [h, w] on bare paper, in levels times px.
-
-    Each px of a stroke has two edges, so the variation measures its length, blurred or not.
-    """
-    padded = cv2.copyMakeBorder(plane, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0).astype(np.float32)
-    across, down = padded[:-1, 1:] - padded[:-1, :-1], padded[1:, :-1] - padded[:-1, :-1]
-    return float(cv2.magnitude(across, down).sum())
 
 
 def without_rules(mask: Mask, ink: Grey) -> Mask:

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from batch_classify.ink import Grey, ink_plane, quantile
+from batch_classify.ink import Grey, ink_plane, quantile, separability
 from batch_classify.preprocess import BOX, SIDE, preprocess, stroke_width
 from batch_classify.row import Reason
-from train.generator import Pen, draw_digit
+from train.generator import Pen, Style, draw_blank, draw_digit, draw_scan
 
 DIGITS = range(10)
 
@@ -192,6 +193,71 @@ def test_blank(kind: str) -> None:
     prepared = preprocess(BLANKS[kind])
     assert prepared.finding is Reason.BLANK
     assert not prepared.image.any()
+
+
+PAPERS = {
+    "plain": Style(grain=0.0),
+    "grainy": Style(height=160, width=130, grain=0.05, noise=0.03),
+    "cloudy": Style(height=300, width=300, tone=0.85, grain=0.05, blur=0.02),
+    "ruled": Style(height=200, width=150, ruling="ruled"),
+    "squared": Style(height=150, width=200, ruling="squared"),
+    "framed": Style(height=120, width=120, frame=0.8),
+    "shadowed": Style(height=200, width=200, shadow=0.4),
+    "specked": Style(height=90, width=110, specks=7),
+    "inverted": Style(height=140, width=140, inverted=True, grain=0.03, noise=0.02),
+    "compressed": Style(height=100, width=80, noise=0.02, quality=40),
+    "tiny": Style(height=24, width=20, noise=0.02),
+    "huge": Style(height=1000, width=900, grain=0.03, shadow=0.2),
+}
+
+
+@pytest.mark.parametrize("kind", PAPERS)
+def test_empty_paper_is_blank(kind: str) -> None:
+    """Paper of every kind is blank in at least 18 drawings of 20."""
+    findings = [
+        preprocess(draw_blank(np.random.default_rng(seed), PAPERS[kind]).picture).finding
+        for seed in range(20)
+    ]
+    assert findings.count(Reason.BLANK) >= 18
+
+
+@pytest.mark.parametrize("kind", PAPERS)
+@pytest.mark.parametrize("darkness", [0.45, 0.9])
+def test_writing_on_any_paper_is_not_blank(kind: str, darkness: float) -> None:
+    """Of twenty digits on the same paper, in pale pencil or in dark ink, at most one is taken for blank."""
+    pen = Pen(kind="pencil" if darkness < 0.5 else "ball", width=0.1, darkness=darkness)
+    style = replace(PAPERS[kind], pen=pen)
+    findings = [
+        preprocess(draw_scan(seed % 10, np.random.default_rng(seed), style).picture).finding
+        for seed in range(20)
+    ]
+    assert findings.count(Reason.BLANK) <= 1
+
+
+@pytest.mark.parametrize("levels", [26, 40])
+@pytest.mark.parametrize("digit", DIGITS)
+@pytest.mark.parametrize("size", [28, 100, 400])
+def test_faint_writing_is_not_blank(digit: int, levels: int, size: int) -> None:
+    """A tenth of the contrast that ink has is enough on clean paper."""
+    scan = (250 - glyph(digit, size) * (levels / 255)).astype(np.uint8)
+    assert preprocess(scan).finding is None
+
+
+@pytest.mark.parametrize("size", [20, 60, 160, 1000])
+@pytest.mark.parametrize("tone", [0, 128, 255])
+def test_even_paper_is_blank(size: int, tone: int) -> None:
+    """One grey level everywhere is blank, whatever level and size."""
+    assert preprocess(np.full((size, size), tone, np.uint8)).finding is Reason.BLANK
+
+
+def test_separability() -> None:
+    """Two levels are told apart entirely, a gradient to 3/4, noise to 2/pi, one level not at all."""
+    noise = np.random.default_rng(2).normal(128, 20, (200, 200)).astype(np.uint8)
+    gradient = np.tile(np.arange(256, dtype=np.uint8), (4, 1))
+    assert separability(np.array([[0, 0, 9], [9, 9, 0]], np.uint8)) == pytest.approx(1)
+    assert separability(gradient) == pytest.approx(0.75, abs=0.01)
+    assert separability(noise) == pytest.approx(2 / np.pi, abs=0.02)
+    assert separability(np.full((5, 5), 7, np.uint8)) == 0
 
 
 @pytest.mark.parametrize("pair", [(1, 0), (2, 7), (3, 3), (4, 1), (9, 6)])
