@@ -8,15 +8,16 @@ import pytest
 import torch
 from torch import nn
 
+from batch_classify.errors import ExitCode, JobError
 from batch_classify.network import build
-from train.architectures import VGG_SMALL
+from train.architectures import ARCHITECTURES, DEFAULT, VGG_SMALL, architecture_of, name_of
 
 
-@pytest.fixture(scope="module")
-def network() -> nn.Sequential:
-    """Return the small VGG with random weights."""
+@pytest.fixture(scope="module", params=list(ARCHITECTURES))
+def network(request: pytest.FixtureRequest) -> nn.Sequential:
+    """Return each network with random weights."""
     torch.manual_seed(0)
-    return build(VGG_SMALL)
+    return build(ARCHITECTURES[request.param])
 
 
 @pytest.mark.parametrize("n", [1, 2, 33])
@@ -29,22 +30,58 @@ def test_ten_logits_a_picture(network: nn.Sequential, n: int) -> None:
     assert len(torch.unique(logits, dim=0)) == n
 
 
-def test_it_survives_the_card() -> None:
-    """Written as JSON and read again, it is the same list of layers."""
-    assert json.loads(json.dumps(VGG_SMALL)) == VGG_SMALL
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_it_survives_the_card(name: str) -> None:
+    """Written as JSON and read again, it is the same list of layers, and has its name back."""
+    again = json.loads(json.dumps(ARCHITECTURES[name]))
+    assert again == architecture_of(name)
+    assert name_of(again) == name
 
 
-def test_its_size_is_what_is_said_of_it(network: nn.Sequential) -> None:
+def test_unknown_names() -> None:
+    """A name that is none is answered with those there are, and a network of one's own has none."""
+    with pytest.raises(JobError) as caught:
+        architecture_of("cnn-4")
+    assert caught.value.code is ExitCode.USAGE
+    assert all(name in str(caught.value) for name in ("cnn-4", *ARCHITECTURES))
+    assert name_of(VGG_SMALL[:-1]) is None
+
+
+def test_the_default_has_the_size_that_is_said_of_it() -> None:
     """It has 155,000 parameters, and multiplies and adds 6.2 million times a picture."""
-    operations = []
+    network, operations = build(architecture_of(DEFAULT)), []
 
     def count(layer: nn.Module, _: tuple[torch.Tensor, ...], outputs: torch.Tensor) -> None:
         operations.append(outputs.numel() * layer.weight[0].numel())
 
-    layers = [layer for layer in network if isinstance(layer, nn.Conv2d | nn.Linear)]
-    hooks = [layer.register_forward_hook(count) for layer in layers]
+    for layer in network:
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            layer.register_forward_hook(count)
     network(torch.zeros(1, 28, 28, dtype=torch.uint8))
-    for hook in hooks:
-        hook.remove()
     assert round(sum(parameter.numel() for parameter in network.parameters()), -3) == 155_000
     assert round(sum(operations), -5) == 6_200_000
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes"),
+    [
+        ("mlp-4", [(256, 784), (128, 256), (64, 128), (10, 64)]),
+        ("mlp-128-64", [(128, 784), (64, 128), (10, 64)]),
+        ("mlp-128-128", [(128, 784), (128, 128), (10, 128)]),
+        ("cnn-3", [(32, 1, 3, 3), (64, 32, 3, 3), (64, 64, 3, 3), (10, 64 * 22 * 22)]),
+        ("cnn-2", [(32, 1, 3, 3), (64, 32, 3, 3), (128, 3136), (10, 128)]),
+    ],
+)
+def test_the_tutorials_networks_have_their_layers(name: str, shapes: list[tuple[int, ...]]) -> None:
+    """Their weights have the shapes that the tutorials give, and ReLU follows on all but the last."""
+    layers = list(build(architecture_of(name)))
+    weighted = [place for place, layer in enumerate(layers) if isinstance(layer, nn.Conv2d | nn.Linear)]
+    assert [tuple(layers[place].weight.shape) for place in weighted] == shapes
+    assert all(isinstance(layers[place + 1], nn.ReLU) for place in weighted[:-1])
+    assert weighted[-1] == len(layers) - 1
+
+
+def test_inputs_from_minus_one_to_one() -> None:
+    """`mlp-128-128` takes black as -1 and white as 1."""
+    normalise = build(architecture_of("mlp-128-128"))[0]
+    assert normalise(torch.tensor([0, 255], dtype=torch.uint8)).flatten().tolist() == [-1, 1]

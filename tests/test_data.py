@@ -6,6 +6,7 @@ import gzip
 import os
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.preprocess import preprocess
-from train import data
+from train import data, public
 from train.data import Digits, folder, load, mnist, synthetic
 from train.generator import batch
 
@@ -159,16 +160,23 @@ def test_idx_files_that_are_not_mnist(idx_folder: Path, images: bytes, labels: b
     assert "four idx files of MNIST" in message
 
 
+def unreachable(*_: object, **__: object) -> None:
+    """Stand in for a download without a network."""
+    raise OSError("no mirror answers")
+
+
 @pytest.mark.parametrize("test", [False, True])
-def test_mnist_is_downloaded_by_default(monkeypatch: pytest.MonkeyPatch, test: bool) -> None:
+def test_mnist_is_downloaded_by_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, test: bool) -> None:
     """Without a folder, torchvision fetches the part that is asked for."""
 
     class Downloaded:
         def __init__(self, root: str, *, train: bool, download: bool) -> None:
-            assert (root, train, download) == (str(data.DOWNLOADS), not test, True)
+            assert (root, train, download) == (str(public.DOWNLOADS), not test, True)
             self.data, self.targets = torch.from_numpy(DRAWN), torch.from_numpy(DIGITS)
 
     monkeypatch.setattr("torchvision.datasets.MNIST", Downloaded)
+    monkeypatch.setattr("torchvision.datasets.utils.download_url", unreachable)
+    monkeypatch.setattr(public, "DOWNLOADS", tmp_path)
     digits = mnist(None, test=test)
     assert np.array_equal(digits.images, prepared(DRAWN))
     assert np.array_equal(digits.labels, DIGITS)
@@ -265,10 +273,50 @@ def test_another_seed_splits_differently() -> None:
     assert parts[0] != sorted(parts[0])
 
 
+@given(st.lists(st.integers(0, 9), max_size=60), st.floats(0, 1), st.integers(0, 2**32))
+def test_a_split_by_writer_parts_no_ones_digits(writers: list[int], share: float, seed: int) -> None:
+    """Each writer's digits are all on one side, and the share is of the writers."""
+    digits = replace(numbered(len(writers)), writers=np.array(writers, np.int64))
+    halves = digits.split(share, seed)
+    sides = [set(half.writers.tolist()) for half in halves if half.writers is not None]
+    assert len(sides) == 2
+    assert not sides[0] & sides[1]
+    assert len(sides[1]) == round(len(set(writers)) * share)
+    assert sorted([*halves[0].labels, *halves[1].labels]) == list(range(len(writers)))
+    for half in halves:
+        assert half.writers is not None
+        assert half.writers.tolist() == [writers[place] for place in half.labels]
+
+
+def test_another_seed_chooses_other_writers() -> None:
+    """The writers are drawn, and not simply the last."""
+    digits = replace(numbered(60), writers=np.arange(60, dtype=np.int64) // 2)
+    parts = [digits.split(0.5, seed)[1].labels.tolist() for seed in (0, 0, 1)]
+    assert parts[0] == parts[1] != parts[2]
+
+
+def test_blanks_go_with_their_labels_and_writers() -> None:
+    """What is left still belongs together, whether the writers are known or not."""
+    left = replace(numbered(3), writers=np.array([5, 6, 7])).without_blanks()
+    assert (left.labels.tolist(), left.images[:, 0, 0].tolist()) == ([1, 2], [1, 2])
+    assert left.writers is not None
+    assert left.writers.tolist() == [6, 7]
+    assert numbered(3).without_blanks().writers is None
+
+
+def test_the_hash_tells_digits_apart() -> None:
+    """It depends on pictures and labels, and on nothing else."""
+    digits = numbered(3)
+    others = (numbered(3, start=1), replace(digits, labels=digits.labels + 1))
+    assert digits.sha256() == replace(digits, writers=digits.labels).sha256()
+    assert digits.sha256() not in [other.sha256() for other in others]
+
+
 def test_sets_of_digits_add_up() -> None:
-    """The sum holds both, one after the other."""
-    both = numbered(3) + numbered(2, start=3)
+    """The sum holds both, one after the other; the writers of two sets are not the same people."""
+    both = replace(numbered(3), writers=np.array([1, 2, 2])) + numbered(2, start=3)
     assert len(both) == 5
+    assert both.writers is None
     assert both.labels.tolist() == both.images[:, 5, 5].tolist() == [0, 1, 2, 3, 4]
 
 
@@ -278,7 +326,7 @@ def test_the_real_mnist() -> None:
     if place is None or not Path(place, "mnist").is_dir():
         pytest.skip("BATCH_CLASSIFY_DATA names no folder with MNIST's idx files in mnist/")
     digits = mnist(Path(place, "mnist"), test=True)
-    raw, labels = data._local_mnist(Path(place, "mnist"), test=True)
+    raw, labels = public.mnist(Path(place), test=True)
     assert np.bincount(digits.labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     assert np.array_equal(digits.labels, labels)
     assert np.mean(np.all(digits.images == raw, axis=(1, 2))) > 0.99

@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from math import log
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from batch_classify.classifier import Classifier
 from batch_classify.decide import probabilities
-from batch_classify.model import load
-from batch_classify.preprocess import VERSION
+from batch_classify.errors import ExitCode, JobError
+from batch_classify.report.shortlist import Card
+from batch_classify.row import Reason, Row, Status
 from train.data import Digits
-from train.evaluation import evaluate, measure
+from train.evaluation import (
+    Answer,
+    accuracy_at,
+    ask,
+    evaluate,
+    evaluate_folder,
+    figures,
+    in_words,
+    measure,
+    negative_log_likelihood,
+    record,
+    unread,
+    wilson,
+)
 
 
-def shares(answers: list[tuple[int, float]]) -> NDArray[np.float64]:
+def shares(answers: Sequence[tuple[int, float]]) -> NDArray[np.float64]:
     """Return probabilities [N, 10] that give each answer its confidence and the other digits the rest."""
     rows = [np.full(10, (1 - confidence) / 9) for _, confidence in answers]
     for row, (label, confidence) in zip(rows, answers, strict=True):
@@ -48,6 +68,19 @@ def test_nothing_accepted_is_nothing_wrong(review_below: float, accepted: float,
     assert (found.accepted, found.accepted_error) == (accepted, error)
 
 
+def test_no_digit_is_a_wrong_answer() -> None:
+    """A rejected 4 is wrong, accepted nowhere, the least confident, and in the matrix's last column."""
+    claimed = np.array([True, False, True])
+    found = measure(shares([(3, 0.8), (4, 0.99), (3, 0.7)]), labels(3, 4, 5), 0, claimed)
+    assert found.accuracy == found.accepted_error * 2 / 3 == pytest.approx(1 / 3)
+    assert found.accepted == pytest.approx(2 / 3)
+    assert found.accuracy_at_coverage[0.9] == pytest.approx(1 / 3)
+    assert found.accuracy_by_digit == {3: 1.0, 4: 0.0, 5: 0.0}
+    cells = {(d, s): n for d, row in enumerate(found.confusion) for s, n in enumerate(row) if n}
+    assert cells == {(3, 3): 1, (4, 10): 1, (5, 3): 1}
+    assert found.calibration_error == pytest.approx((0.2 + 0.7) / 2)
+
+
 @pytest.mark.parametrize(
     ("groups", "error"),
     [
@@ -65,19 +98,202 @@ def test_calibration_error(groups: list[tuple[float, int, int]], error: float) -
     assert measure(shares(answers), labels(*truth), 0).calibration_error == pytest.approx(error, abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("right", "count", "low", "high"),
+    [
+        (8, 10, 0.490162, 0.943318),
+        (0, 10, 0.0, 0.277533),
+        (10, 10, 0.722467, 1.0),
+        (9970, 10_000, 0.995722, 0.997897),
+    ],
+)
+def test_wilson(right: int, count: int, low: float, high: float) -> None:
+    """The interval is the one that published calculators give."""
+    assert wilson(right, count) == (pytest.approx(low, abs=1e-5), pytest.approx(high, abs=1e-5))
+
+
+@given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_solves_its_equation(case: tuple[int, int]) -> None:
+    """The share lies inside, and 1.96 standard deviations of either end away from that end."""
+    right, count = case
+    share, ends = right / count, wilson(right, count)
+    assert 0 <= ends[0] <= share + 1e-12
+    assert share - 1e-12 <= ends[1] <= 1
+    for end in ends:
+        reach = 1.959964 * (end * (1 - end) / count) ** 0.5
+        assert abs(share - end) == pytest.approx(reach, abs=1e-6)
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.floats(0.11, 1), st.integers(0, 9)), min_size=1))
+def test_the_likelihood_is_the_mean_surprise(cases: list[tuple[int, float, int]]) -> None:
+    """It is the mean of -ln of what the true label was given, and finite where that was nothing."""
+    found = negative_log_likelihood(
+        shares([(said, p) for said, p, _ in cases]), labels(*(t for *_, t in cases))
+    )
+    given_shares = [p if said == truth else (1 - p) / 9 for said, p, truth in cases]
+    assert found == pytest.approx(-sum(log(max(share, 1e-300)) for share in given_shares) / len(cases))
+
+
+@pytest.mark.parametrize(
+    ("coverage", "accuracy"), [(1.0, 0.7), (0.9, 7 / 9), (0.85, 7 / 9), (0.8, 7 / 8), (0.1, 1.0), (0.0, 1.0)]
+)
+def test_the_most_confident_are_kept(coverage: float, accuracy: float) -> None:
+    """Of ten answers, the two least confident and one in the middle wrong, at least so many are kept."""
+    confidence = np.linspace(0.1, 1, 10)
+    right = np.array([False, False, True, False, True, True, True, True, True, True])
+    assert accuracy_at(coverage, confidence, right) == pytest.approx(accuracy)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.floats(0.11, 1), st.integers(0, 9), st.booleans()), min_size=1),
+    st.floats(0, 1),
+)
+def test_the_figures_fit_together(cases: list[tuple[int, float, int, bool]], review_below: float) -> None:
+    """The matrix holds every digit once, its diagonal the right ones, and the accuracy its interval."""
+    said, confidence, truth, claimed = zip(*cases, strict=True)
+    found = measure(
+        shares(list(zip(said, confidence, strict=True))), labels(*truth), review_below, np.array(claimed)
+    )
+    matrix = np.array(found.confusion)
+    assert matrix.shape == (10, 11)
+    assert matrix.sum() == found.count == len(cases)
+    assert matrix[:, 10].sum() == claimed.count(False)
+    assert np.trace(matrix) / found.count == pytest.approx(found.accuracy)
+    assert found.accuracy_interval[0] <= found.accuracy <= found.accuracy_interval[1]
+    for digit, recall in found.accuracy_by_digit.items():
+        assert matrix[digit, digit] / matrix[digit].sum() == pytest.approx(recall)
+    assert all(0 <= share <= 1 for share in (found.accepted, found.accepted_error, found.calibration_error))
+
+
 def test_the_figures_are_json() -> None:
-    """The dictionary survives JSON as it is, with six decimals at most."""
+    """The dictionary survives JSON as it is, with six decimals at most, and is short enough for a card."""
     figures = measure(shares([(3, 0.9), (3, 0.8), (4, 0.7)]), labels(3, 4, 4), 0).to_dict()
     assert json.loads(json.dumps(figures)) == figures
     assert figures["accuracy"] == 0.666667
     assert figures["accuracy_by_digit"] == {"3": 1.0, "4": 0.5}
+    assert figures["accuracy_at_coverage"] == {"0.99": 0.666667, "0.95": 0.666667, "0.9": 0.666667}
+    assert len(figures["accuracy_interval"]) == 2
+    assert "confusion" not in figures
+
+
+def digits(count: int) -> Digits:
+    """Return strokes, which no step rejects, with random labels."""
+    rng = np.random.default_rng(count)
+    images = np.zeros((count, 28, 28), np.uint8)
+    for image, x in zip(images, rng.integers(6, 22, count).tolist(), strict=True):
+        cv2.line(image, (x, 4), (28 - x, 23), 255, 2)
+    return Digits(images, rng.integers(0, 10, count))
 
 
 @pytest.mark.parametrize("count", [1, 300], ids=["less than a batch", "more than a batch"])
-def test_a_model_is_measured_as_its_probabilities_are(fake_model: Path, count: int) -> None:
-    """`evaluate` is `measure` on the model's calibrated probabilities, whatever the batches."""
-    rng = np.random.default_rng(1)
-    digits = Digits(rng.integers(0, 256, (count, 28, 28), np.uint8), rng.integers(0, 10, count))
-    model = load(fake_model, "cpu", preprocessing=VERSION)
-    found = probabilities(model.logits(digits.images), model.card.temperature)
-    assert evaluate(model, digits) == measure(found, digits.labels, model.card.review_below)
+def test_a_model_is_measured_as_its_probabilities_are(classifier: Classifier, count: int) -> None:
+    """The figures are those of the model's calibrated probabilities, whatever the batches."""
+    some = digits(count)
+    answers = evaluate(classifier, some)
+    found = probabilities(classifier.model.logits(some.images), classifier.model.card.temperature)
+    review_below = classifier.review_below
+    assert figures(answers, review_below) == measure(found, some.labels, review_below)
+    assert [answer.truth for answer in answers] == some.labels.tolist()
+    assert answers[-1].card.row.file == f"digit {count - 1}"
+
+
+def test_what_the_job_rejects_is_wrong(classifier: Classifier) -> None:
+    """A blank and a picture of two strokes far apart get no digit, though the network would name one."""
+    some = digits(3)
+    some.images[0] = 0
+    some.images[1] = 0
+    some.images[1, 4:24, 2:5] = some.images[1, 4:24, 22:25] = 255
+    answers = evaluate(classifier, some)
+    assert [answer.card.row.reason for answer in answers[:2]] == [Reason.BLANK, Reason.SEVERAL_DIGITS]
+    assert not answers[0].right
+    assert not answers[1].right
+    assert sum(row[10] for row in figures(answers, 0).confusion) == 2
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    """Return a folder with two 3s, a 7 a level down, two damaged files and what is to be ignored."""
+    for name in ("3/a.png", "3/b.png", "7/deep/c.png", "extra/d.png", "10/e.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(cv2.imencode(".png", 255 - digits(1).images[0])[1].tobytes())
+    (tmp_path / "3" / "notes.txt").write_text("no image")
+    (tmp_path / "3" / "[cut].png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "5").mkdir()
+    (tmp_path / "5" / "empty.tif").touch()
+    (tmp_path / "0").mkdir()
+    return tmp_path
+
+
+def test_a_folder_is_run_through_the_job(classifier: Classifier, scans: Path) -> None:
+    """Every image in 0 to 9 is an answer, also those that cannot be read; all else is ignored."""
+    answers = evaluate_folder(classifier, scans)
+    assert {(answer.card.row.file, answer.truth) for answer in answers} == {
+        ("3/a.png", 3),
+        ("3/b.png", 3),
+        ("3/[cut].png", 3),
+        ("5/empty.tif", 5),
+        ("7/deep/c.png", 7),
+    }
+    assert [row.file for row in unread(answers)] == ["3/[cut].png", "5/empty.tif"]
+    found = figures(answers, 0)
+    assert found.count == 5
+    assert (found.confusion[3][10], found.confusion[5][10]) == (1, 1)
+    assert found.accuracy_by_digit[5] == 0
+
+
+def test_an_unread_file_knows_nothing() -> None:
+    """It gives each digit a tenth, so that its surprise is ln 10."""
+    answer = Answer(5, Card(Row("5/x.png", None, Status.ERROR, Reason.UNREADABLE), None, None))
+    assert figures([answer], 0).nll == pytest.approx(log(10))
+
+
+@pytest.mark.parametrize("name", ["none", "empty", "digits/none"])
+def test_a_folder_without_digits(classifier: Classifier, tmp_path: Path, name: str) -> None:
+    """Where there is nothing to read, the message says what is needed."""
+    (tmp_path / "empty" / "4").mkdir(parents=True)
+    with pytest.raises(JobError, match="subfolders named 0 to 9") as caught:
+        ask(classifier, str(tmp_path / name), None, 0)
+    assert caught.value.code is ExitCode.INPUT
+
+
+def test_a_data_set_is_its_test_part(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A public set is asked for by its name, with `test`, and a folder of that name by its path."""
+    asked: list[object] = []
+
+    def load(*arguments: object, **options: object) -> Digits:
+        asked.append((*arguments, options))
+        return digits(2)
+
+    monkeypatch.setattr("train.evaluation.load", load)
+    assert len(ask(classifier, "usps", Path("here"), 3)) == 2
+    assert asked == [("usps", Path("here"), 3, {"test": True})]
+    with pytest.raises(JobError):
+        ask(classifier, "./usps", None, 0)
+    assert len(asked) == 1
+
+
+def test_the_record_has_it_all(classifier: Classifier, scans: Path) -> None:
+    """It is JSON with the figures, the matrix, the model and the names of what was not read."""
+    answers = evaluate_folder(classifier, scans)
+    found = figures(answers, classifier.review_below)
+    told = record("scans", classifier, found, answers)
+    assert json.loads(json.dumps(told)) == told
+    assert told.items() >= found.to_dict().items()
+    assert told["confusion"] == [list(row) for row in found.confusion]
+    assert (told["data"], told["model"], told["review_below"]) == ("scans", "fake", 0.5)
+    assert told["unread"] == ["3/[cut].png", "5/empty.tif"]
+
+
+def test_the_words_say_the_figures() -> None:
+    """A person reads each figure with its meaning, and the matrix with the recall of each digit."""
+    found = measure(shares([(3, 0.9), (3, 0.8), (4, 0.7), (4, 0.6)]), labels(3, 4, 4, 4), 0.75)
+    words = in_words(found)
+    lines = [line.split() for line in words.splitlines()]
+    assert lines[:2] == [
+        ["digits", "4"],
+        ["accuracy", "75.00%", "95%", "interval", "30.06%", "to", "95.44%"],
+    ]
+    assert ["accepted", "50.00%", "50.00%", "of", "these", "are", "wrong"] in lines
+    assert ["4", *"···12······", "66.67%"] in lines
+    assert ["5", *"···········"] in lines
+    assert max(map(len, words.splitlines())) <= 80

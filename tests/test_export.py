@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +14,13 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
+from typer.testing import CliRunner, Result
 
 from batch_classify.errors import ExitCode, JobError
-from batch_classify.model import CARD, ONNX, WEIGHTS, Card, load, sha256_of
+from batch_classify.model import CARD, ONNX, WEIGHTS, Card, Model, load, sha256_of
 from batch_classify.network import Architecture, build
 from batch_classify.preprocess import VERSION
+from train.cli import app
 from train.export import check_out, write_model
 
 LAYERS: Architecture = [
@@ -217,6 +221,100 @@ def test_a_parent_that_is_missing(network: nn.Module, tmp_path: Path) -> None:
     assert caught.value.code is ExitCode.OUTPUT
 
 
+@pytest.mark.usefixtures("quick")
+def test_extras_lie_beside_the_three_files(network: nn.Module, tmp_path: Path) -> None:
+    """They are written as they are, and a model is whole without them."""
+    extras = {"training.csv": "epoch\n1\n", "page.html": "<p>é", "raw.bin": b"\x00\xff\r\n"}
+    written = write_model(tmp_path / "model", network, card(), extras)
+    assert names_in(tmp_path / "model") == FILES | extras.keys()
+    for name, content in extras.items():
+        expected = content.encode() if isinstance(content, str) else content
+        assert (tmp_path / "model" / name).read_bytes() == expected
+    assert written.files.keys() == {ONNX, WEIGHTS}
+
+
+@pytest.mark.parametrize("name", [CARD, ONNX, WEIGHTS, "deep/down.csv", "../out.csv", ""])
+def test_extras_stay_in_their_place(network: nn.Module, tmp_path: Path, name: str) -> None:
+    """An extra file neither replaces one of the three nor leaves the folder."""
+    with pytest.raises(ValueError, match="names"):
+        write_model(tmp_path / "model", network, card(), {name: ""})
+    assert names_in(tmp_path) == set()
+
+
+@pytest.mark.parametrize("count", [1, 300], ids=["less than a batch", "more than a batch"])
+def test_the_runtimes_are_compared(network: nn.Module, tmp_path: Path, count: int) -> None:
+    """The card says how far onnxruntime's logits are from torch's, and keeps its other metrics."""
+    before = replace(card(), metrics={"validation": {"accuracy": 0.5}})
+    images = pictures(count)
+    after = write_model(tmp_path / "model", network, before, check=images)
+    model = load(tmp_path / "model", "cpu", preprocessing=VERSION)
+    with torch.inference_mode():
+        expected = network.eval()(torch.from_numpy(images)).numpy()
+    difference = float(np.abs(model.logits(images) - expected).max())
+    assert after.metrics["onnx_difference"] == pytest.approx(difference, abs=1e-5)
+    assert after.metrics["onnx_difference"] < 1e-4
+    assert after.metrics["validation"] == {"accuracy": 0.5}
+    assert model.card.metrics == after.metrics
+
+
+@pytest.mark.parametrize("check", [None, pictures(0)], ids=["none", "empty"])
+@pytest.mark.usefixtures("quick")
+def test_without_digits_nothing_is_compared(
+    network: nn.Module, tmp_path: Path, check: np.ndarray | None
+) -> None:
+    """A model can be written without a check, and then its card says nothing of one."""
+    assert "onnx_difference" not in write_model(tmp_path / "model", network, card(), check=check).metrics
+
+
+# Logits of digits 0 and 1; the card's temperature is 1.25.
+PAIRS: dict[str, tuple[tuple[float, float], tuple[float, float], bool]] = {
+    "same": ((2.0, 1.0), (2.1, 1.0), True),
+    "label differs": ((2.0, 1.0), (1.0, 2.0), False),
+    "label differs, hardly apart": ((1.02, 1.0), (1.0, 1.02), True),
+    "label differs, just too far apart": ((1.07, 1.0), (1.0, 1.07), False),
+    "not finite": ((2.0, 1.0), (float("nan"), 1.0), False),
+}
+
+
+@pytest.mark.parametrize(("ours", "theirs", "fine"), PAIRS.values(), ids=PAIRS)
+@pytest.mark.usefixtures("quick")
+def test_runtimes_that_disagree_are_refused(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ours: tuple[float, float],
+    theirs: tuple[float, float],
+    fine: bool,
+) -> None:
+    """Another label is a defect unless the two best probabilities are within 0.01; nothing is written."""
+
+    def logits(pair: tuple[float, float], count: int) -> np.ndarray:
+        return np.tile(np.array([*pair, *[-1.0] * 8], np.float32), (count, 1))
+
+    class Fixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(1))
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return torch.from_numpy(logits(ours, len(images)))
+
+    def load_fixed(folder: Path, device: str, *, preprocessing: int) -> Model:
+        assert (folder / CARD).exists()
+        return Model(card(), "", device, lambda images: logits(theirs, len(images)))
+
+    monkeypatch.setattr("train.export.load", load_fixed)
+    if fine:
+        written = write_model(tmp_path / "model", Fixed(), card(), check=pictures(3))
+        assert written.metrics["onnx_difference"] == pytest.approx(
+            max(np.abs(np.subtract(ours, theirs))), abs=1e-6
+        )
+        return
+    with pytest.raises(JobError, match="no model was written") as caught:
+        write_model(tmp_path / "model", Fixed(), card(), check=pictures(3))
+    assert caught.value.code is ExitCode.DEFECT
+    assert names_in(tmp_path) == set()
+
+
 def make_file(folder: Path) -> None:
     """Put a file where the model should go."""
     folder.write_text("precious")
@@ -274,3 +372,63 @@ def test_missing_parents_are_made(tmp_path: Path) -> None:
     check_out(tmp_path / "deep" / "down" / "model")
     assert names_in(tmp_path / "deep") == {"down"}
     assert names_in(tmp_path / "deep" / "down") == set()
+
+
+def run(*arguments: str | Path) -> Result:
+    """Run the command in this process."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_a_stopped_training_becomes_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`export` writes the weights and the card that the training would have written itself."""
+    kept: list[tuple[dict[str, torch.Tensor], Card]] = []
+
+    def stop(folder: Path, network: nn.Module, card: Card, *_: object, **__: object) -> Card:
+        kept.append((network.state_dict(), card))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("train.data.SYNTHETIC_COUNT", 100)
+    with monkeypatch.context() as patched:
+        patched.setattr("train.job.write_model", stop)
+        options = ("--data", "synthetic", "--arch", "mlp-128-64", "--epochs", "2", "--batch-size", "16")
+        stopped = run("fit", *options, "--device", "cpu", "--out", tmp_path / "model")
+    assert stopped.exit_code == ExitCode.INTERRUPTED, stopped.stderr
+    result = run("export", tmp_path / "model.checkpoint", "--out", tmp_path / "model")
+    assert result.exit_code == ExitCode.OK, result.stderr
+    assert f"wrote {tmp_path / 'model'}" in result.stderr.replace("\n", "")
+    assert "after 2 epochs" in result.stderr
+    (weights, expected) = kept[0]
+    again = load_file(tmp_path / "model" / WEIGHTS)
+    assert again.keys() == weights.keys()
+    assert all(torch.equal(again[name], values.cpu()) for name, values in weights.items())
+    found = load(tmp_path / "model", "cpu", preprocessing=VERSION).card
+    assert (found.temperature, found.review_below) == (expected.temperature, expected.review_below)
+    assert found.metrics["validation"] == expected.metrics["validation"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["{tmp}/none", "--out", "{tmp}/model"], ExitCode.INPUT, "{tmp}/none"),
+        (["{tmp}/none", "--out", "{tmp}"], ExitCode.OUTPUT, "not a model folder"),
+        ([], ExitCode.USAGE, "Missing argument"),
+    ],
+)
+def test_what_cannot_be_exported(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    code: ExitCode,
+    message: str,
+) -> None:
+    """A checkpoint that is not there, or an output that is something else, is told with its exit code."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    (tmp_path / "file").touch()
+    result = run("export", *(part.format(tmp=tmp_path) for part in arguments))
+    assert result.exit_code == code, result.output
+    assert message.format(tmp=tmp_path) in result.stderr
+    assert names_in(tmp_path) == {"file"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
@@ -18,8 +17,9 @@ from typer.testing import CliRunner, Result
 import train
 from batch_classify import __version__
 from batch_classify.errors import ExitCode
-from batch_classify.model import CARD, load
+from batch_classify.model import CARD, load, read_card
 from batch_classify.preprocess import VERSION
+from train import checkpoint
 from train.cli import app
 from train.generator import batch
 
@@ -81,14 +81,55 @@ def test_fit_tells_a_person_how_it_goes(fitted: tuple[Result, Path]) -> None:
     assert f"wrote {out}" in result.stderr
 
 
-def test_evaluate_prints_json(fitted: tuple[Result, Path], digits: Path) -> None:
-    """The figures of a model on labelled digits are JSON on stdout, and nothing else is."""
-    result = run("evaluate", digits, "-m", fitted[1], "--device", "cpu")
+def test_without_data_and_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`fit` alone says what to do, and offers the digits that need neither."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr("torchvision.datasets.MNIST", fail)
+    result = run("fit", "--out", tmp_path / "model")
+    assert result.exit_code == ExitCode.INPUT
+    assert all(word in result.stderr for word in ("no route to host", "--data-dir", "--data synthetic"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_fine_tuning_a_named_network(digits: Path, tmp_path: Path) -> None:
+    """A tutorial's network is trained by name, and then on from its own weights at a tenth of the rate."""
+    cards = []
+    for options in (["--arch", "mlp-128-64"], ["--init", tmp_path / "0"]):
+        out = tmp_path / str(len(cards))
+        result = run("fit", "--data", digits, "--epochs", "2", *options, "--out", out)
+        assert result.exit_code == ExitCode.OK, result.stderr
+        cards.append(read_card(out))
+    first, second = (card.training for card, _ in cards)
+    assert first["arch"] == second["arch"] == "mlp-128-64"
+    assert (first["epochs"], first["batch_size"], first["optimiser"]) == (2, 64, "adam")
+    assert second["lr"] == pytest.approx(first["lr"] / 10)
+    assert (first["init"], second["init"]) == (None, cards[0][1])
+
+
+def test_a_terminated_fit_can_be_resumed(digits: Path, tmp_path: Path) -> None:
+    """SIGTERM in the midst of it keeps the last epoch; --resume ends it, and the checkpoint goes."""
+    out = tmp_path / "model"
+    options = ["fit", "--data", str(digits), "--arch", "mlp-4", "--epochs", "40", "--out", str(out)]
+    write = checkpoint.write
+
+    def terminate(place: Path, found: checkpoint.Checkpoint) -> None:
+        write(place, found)
+        signal.raise_signal(signal.SIGTERM)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint, "write", terminate)
+        result = run(*options)
+    assert result.exit_code == ExitCode.TERMINATED
+    assert "--resume" in result.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["model.checkpoint"]
+    result = run(*options, "--resume")
     assert result.exit_code == ExitCode.OK, result.stderr
-    figures = json.loads(result.stdout)
-    assert figures["count"] == 60
-    assert 0 <= figures["accuracy"] <= 1
-    assert set(figures["accuracy_by_digit"]) == set("0123456789")
+    assert "epoch 2/40" in result.stderr
+    assert "epoch 1/40" not in result.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["model"]
 
 
 @pytest.mark.parametrize(
@@ -102,6 +143,15 @@ def test_evaluate_prints_json(fitted: tuple[Result, Path], digits: Path) -> None
         (["fit", "--data", "{digits}", "--device", "abacus"], ExitCode.USAGE, "abacus"),
         (["fit", "--epochs", "0"], ExitCode.USAGE, "--epochs"),
         (["fit", "--batch-size", "1"], ExitCode.USAGE, "--batch-size"),
+        (["fit", "--data", "usps", "--data-dir", "{tmp}"], ExitCode.INPUT, "usps.zip"),
+        (["fit", "--data", "semeion", "--data-dir", "{tmp}"], ExitCode.INPUT, "semeion.data"),
+        (["fit", "--arch", "cnn-9"], ExitCode.USAGE, "mlp-128-64"),
+        (["fit", "--preset", "slow"], ExitCode.USAGE, "quick, standard, best"),
+        (["fit", "--arch", "cnn-2", "--preset", "best"], ExitCode.USAGE, "tutorial"),
+        (["fit", "--init", "{tmp}/none"], ExitCode.MODEL, "model folder"),
+        (["fit", "--init", "{fake}", "--arch", "cnn-2"], ExitCode.USAGE, "Leave out --arch"),
+        (["fit", "--data", "{digits}", "--resume"], ExitCode.INPUT, "there is none"),
+        (["fit", "--data", "{digits}", "--lr", "1e30", "--arch", "mlp-4"], ExitCode.USAGE, "lower --lr"),
         (["fit", "--colour", "red"], ExitCode.USAGE, "--colour"),
         (["evaluate", "{tmp}/none", "-m", "{fake}"], ExitCode.INPUT, "subfolders named 0 to 9"),
         (["evaluate", "{digits}", "-m", "{tmp}/none"], ExitCode.MODEL, "model folder"),

@@ -5,16 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from batch_classify.errors import ExitCode, JobError
 from batch_classify.network import Architecture, build
+from train import checkpoint
+from train.checkpoint import Checkpoint
 from train.data import Digits
 from train.generator import batch
-from train.trainer import Epoch, Recipe, accuracy_of, bf16_is_faster, fit, logits_of
+from train.trainer import Epoch, Recipe, State, accuracy_of, bf16_is_faster, fit, kept_weights, logits_of
 
 TINY: Architecture = [
     {"layer": "normalise", "mean": 33.0, "std": 78.0},
@@ -28,6 +33,7 @@ TINY: Architecture = [
 TRAINING = Digits(*batch(400, np.random.default_rng(1)))
 VALIDATION = Digits(*batch(50, np.random.default_rng(2)))
 SHORT = Recipe(epochs=2, batch_size=64, lr=1e-2)
+PLAIN = replace(SHORT, optimiser="adam", schedule="constant", weight_decay=0, augment=False, ema=False)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -73,7 +79,8 @@ def test_each_epoch_is_reported() -> None:
     """The reports are numbered from 1, and the last accuracy is that of the network that comes back."""
     network, epochs = trained(SHORT)
     assert [epoch.number for epoch in epochs] == [1, 2]
-    assert all(epoch.loss > 0 and epoch.seconds > 0 for epoch in epochs)
+    assert all(epoch.loss > 0 and epoch.seconds > 0 and epoch.images_per_second > 0 for epoch in epochs)
+    assert SHORT.lr > epochs[0].lr > epochs[1].lr > 0
     assert epochs[-1].accuracy == accuracy_of(network, VALIDATION, "cpu")
 
 
@@ -89,6 +96,87 @@ def test_the_seed_decides_the_weights(short: nn.Module, recipe: Recipe, equal: b
     """On the CPU the same seed gives the same weights, whatever torch drew before; another seed others."""
     torch.manual_seed(12345)
     assert same(trained(recipe)[0], short) == equal
+
+
+def test_a_plain_recipe_trains_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without augmentation the pictures stay as they are, the rate too, and no mean of weights is kept."""
+    for name in ("augment", "AveragedModel"):
+        monkeypatch.setattr(f"train.trainer.{name}", lambda *_: pytest.fail("not in this recipe"))
+    network, epochs = trained(replace(PLAIN, epochs=6))
+    assert [epoch.lr for epoch in epochs] == [PLAIN.lr] * 6
+    assert accuracy_of(network, TRAINING, "cpu") > 0.9
+
+
+@pytest.mark.parametrize(
+    "change", [{"optimiser": "adamw", "weight_decay": 0.5}, {"schedule": "one-cycle"}, {"augment": True}]
+)
+def test_each_part_of_a_recipe_counts(change: dict[str, Any]) -> None:
+    """Another optimiser, schedule or augmentation gives other weights."""
+    assert not same(trained(PLAIN)[0], trained(replace(PLAIN, **change))[0])
+
+
+def test_it_starts_from_given_weights(short: nn.Module) -> None:
+    """At a rate of nothing the weights stay those that were given."""
+    weights = {name: value.clone() for name, value in short.state_dict().items()}
+    recipe = replace(PLAIN, epochs=1, lr=0.0)
+    network = fit(TINY, TRAINING, VALIDATION, recipe, "cpu", lambda _: None, weights=weights)
+    assert all(torch.equal(value, weights[name]) for name, value in network.named_parameters())
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("stop", [1, 3])
+@pytest.mark.parametrize("recipe", [SHORT, PLAIN], ids=["ours", "plain"])
+def test_resuming_gives_the_same_weights(tmp_path: Path, recipe: Recipe, stop: int, device: str) -> None:
+    """Stopped after an epoch and gone on from its file, a training ends where the unbroken one does."""
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("there is no GPU")
+    recipe = replace(recipe, epochs=4)
+    epochs: list[Epoch] = []
+    unbroken = fit(TINY, TRAINING, VALIDATION, recipe, device, epochs.append)
+
+    def save(state: State) -> None:
+        checkpoint.write(tmp_path, Checkpoint({}, (), state))
+        if state["epoch"] == stop:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(TINY, TRAINING, VALIDATION, recipe, device, lambda _: None, save=save)
+    torch.manual_seed(999)  # as a new process, which knows nothing of the random numbers before
+    state, rest = checkpoint.read(tmp_path).state, list[Epoch]()
+    resumed = fit(TINY, TRAINING, VALIDATION, recipe, device, rest.append, state=state)
+    assert same(resumed, unbroken)
+    outcome = [(epoch.number, epoch.loss, epoch.accuracy, epoch.lr) for epoch in epochs[stop:]]
+    assert [(epoch.number, epoch.loss, epoch.accuracy, epoch.lr) for epoch in rest] == outcome
+
+
+def test_resuming_keeps_the_format(monkeypatch: pytest.MonkeyPatch, short: nn.Module) -> None:
+    """Whether bf16 is used is decided once: the training that goes on does not ask again."""
+    states: list[State] = []
+    fit(TINY, TRAINING, VALIDATION, SHORT, "cpu", lambda _: None, save=lambda state: states.append(state))
+    assert [state["half"] for state in states] == [False, False]
+    monkeypatch.setattr("train.trainer.bf16_is_faster", lambda *_: pytest.fail("asked again"))
+    assert same(fit(TINY, TRAINING, VALIDATION, SHORT, "cpu", lambda _: None, state=states[-1]), short)
+
+
+@pytest.mark.parametrize("recipe", [SHORT, PLAIN], ids=["ours", "plain"])
+def test_the_state_holds_what_is_kept(recipe: Recipe) -> None:
+    """Its weights and the validation digits' logits after the last epoch are those of the network."""
+    states: list[State] = []
+    network = fit(TINY, TRAINING, VALIDATION, recipe, "cpu", lambda _: None, save=states.append)
+    weights, expected = kept_weights(states[-1]), network.state_dict()
+    assert weights.keys() == expected.keys()
+    assert all(torch.equal(weights[name], value) for name, value in expected.items())
+    assert torch.equal(states[-1]["logits"], logits_of(network, VALIDATION, "cpu"))
+
+
+def test_a_loss_that_is_not_finite_ends_it() -> None:
+    """The message names the epoch and a lower rate, and nothing is reported or saved."""
+    epochs, states = list[Epoch](), list[State]()
+    with pytest.raises(JobError, match=r"epoch 1 is not finite.*--lr than 1e\+30") as caught:
+        recipe = replace(PLAIN, lr=1e30)
+        fit(TINY, TRAINING, VALIDATION, recipe, "cpu", epochs.append, save=states.append)
+    assert caught.value.code is ExitCode.USAGE
+    assert not epochs and not states
 
 
 @pytest.mark.parametrize("shift", [0, 3])

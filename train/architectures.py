@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from batch_classify.errors import ExitCode, JobError
 from batch_classify.network import Architecture
 
 
@@ -12,11 +13,25 @@ def _conv(channels: int) -> list[dict[str, Any]]:
     return [
         {"layer": "conv", "out_channels": channels, "kernel_size": 3, "padding": 1, "bias": False},
         {"layer": "batch_norm"},
-        {"layer": "relu"},
+        _RELU,
     ]
 
 
+def _plain_conv(channels: int, padding: int) -> list[dict[str, Any]]:
+    """Return a 3×3 convolution and ReLU, as tutorials have it."""
+    return [{"layer": "conv", "out_channels": channels, "kernel_size": 3, "padding": padding}, _RELU]
+
+
+def _dense(*widths: int) -> list[dict[str, Any]]:
+    """Return hidden layers of these widths, each with ReLU, and the ten logits; the loss has the softmax."""
+    hidden = [layer for width in widths for layer in ({"layer": "linear", "out_features": width}, _RELU)]
+    return [{"layer": "flatten"}, *hidden, {"layer": "linear", "out_features": 10}]
+
+
 _NORMALISE = {"layer": "normalise", "mean": 33.3, "std": 78.6}  # of MNIST's training pixels, in grey levels
+_ZERO_TO_ONE = {"layer": "normalise", "mean": 0.0, "std": 255.0}
+_MINUS_ONE_TO_ONE = {"layer": "normalise", "mean": 127.5, "std": 127.5}
+_RELU = {"layer": "relu"}
 _HALVE = {"layer": "max_pool", "kernel_size": 2}
 
 VGG_SMALL: Architecture = [
@@ -35,3 +50,44 @@ VGG_SMALL: Architecture = [
     {"layer": "linear", "out_features": 10},
 ]
 """155,000 parameters, 6.2 million multiply-adds a picture (after Simonyan & Zisserman 2015)."""
+
+MLP_4: Architecture = [_ZERO_TO_ONE, *_dense(256, 128, 64)]
+MLP_128_64: Architecture = [_ZERO_TO_ONE, *_dense(128, 64)]
+MLP_128_128: Architecture = [_MINUS_ONE_TO_ONE, *_dense(128, 128)]
+CNN_3: Architecture = [
+    _ZERO_TO_ONE,
+    *_plain_conv(32, padding=0),
+    *_plain_conv(64, padding=0),
+    *_plain_conv(64, padding=0),
+    *_dense(),
+]
+CNN_2: Architecture = [
+    _ZERO_TO_ONE,
+    *_plain_conv(32, padding=1),
+    _HALVE,
+    *_plain_conv(64, padding=1),
+    _HALVE,
+    *_dense(128),
+]
+
+DEFAULT = "vgg-small"
+ARCHITECTURES: dict[str, Architecture] = {
+    DEFAULT: VGG_SMALL,
+    "mlp-4": MLP_4,
+    "mlp-128-64": MLP_128_64,
+    "mlp-128-128": MLP_128_128,
+    "cnn-3": CNN_3,
+    "cnn-2": CNN_2,
+}
+
+
+def architecture_of(name: str) -> Architecture:
+    """Return the architecture with this name. Raises JobError (USAGE) if there is none."""
+    if name not in ARCHITECTURES:
+        raise JobError(ExitCode.USAGE, f"--arch {name}: choose one of {', '.join(ARCHITECTURES)}.")
+    return ARCHITECTURES[name]
+
+
+def name_of(architecture: Architecture) -> str | None:
+    """Return the name of an architecture, if it has one here."""
+    return next((name for name, layers in ARCHITECTURES.items() if layers == architecture), None)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from functools import partial
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from batch_classify import __version__, console
+from batch_classify.errors import ExitCode, JobError
 
 app = typer.Typer(
     help="Train the model that batch-classify runs, and measure it.",
@@ -20,9 +21,14 @@ app = typer.Typer(
 
 DataDir = Annotated[
     Path | None,
-    typer.Option(help="Folder with MNIST's four idx files, gzipped or not. Default: download them."),
+    typer.Option(
+        help="Folder with the files of mnist (idx, also in mnist/; QMNIST's labels in qmnist/), usps (zip or "
+        "bz2) and semeion. Default: download them."
+    ),
 ]
 Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to run the network.")]
+
+_STDOUT = Path("-")
 
 
 def _show_version(wanted: bool) -> None:
@@ -45,52 +51,176 @@ def fit(
     data: Annotated[
         list[str] | None,
         typer.Option(
-            help="mnist, synthetic (drawn here, needs no download) or a folder with the subfolders 0 to 9. "
-            "Repeat it to train on several. Default: mnist and synthetic."
+            metavar="mnist|usps|semeion|synthetic|FOLDER",
+            help="What to train on; synthetic is drawn here and needs no download, a folder has the "
+            "subfolders 0 to 9. Repeat it to train on several. Default: mnist and synthetic; for the "
+            "tutorials' networks mnist.",
         ),
     ] = None,
     data_dir: DataDir = None,
-    epochs: Annotated[int, typer.Option(min=1, help="How often each picture is seen.")] = 30,
-    batch_size: Annotated[int, typer.Option(min=2, help="Pictures in a step.")] = 256,
-    lr: Annotated[float, typer.Option(min=0, help="Peak of the learning rate.")] = 4e-3,
+    arch: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The network: vgg-small, or a tutorial's: mlp-4, mlp-128-64, mlp-128-128, cnn-3, cnn-2. "
+            "Default: vgg-small, or that of --init.",
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="quick|standard|best",
+            help="How long to train vgg-small. Default: standard. The tutorials' networks have their own.",
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="How often each picture is seen. Default: the preset's.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=2, help="Pictures in a step. Default: the preset's.")
+    ] = None,
+    lr: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Peak of the learning rate. Default: the preset's, and a tenth of it with --init."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
     device: Device = "auto",
-    out: Annotated[Path, typer.Option("--out", "-o", help="The model folder to write.")] = Path("model"),
+    init: Annotated[
+        Path | None,
+        typer.Option(metavar="MODEL", help="Start from this model folder's weights, to fine-tune it."),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with a training that was stopped; the other options as before."),
+    ] = False,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", help="The model folder to write; until then a checkpoint is in OUT.checkpoint."
+        ),
+    ] = Path("model"),
 ) -> None:
     """Train a network and write it as a model folder."""
     with console.exit_codes():
-        from train.job import DEFAULT_DATA, fit_model
-        from train.trainer import Recipe
+        from train.job import Task, fit_model
+        from train.presets import data_of, recipe_of
+        from train.start import start_from
 
-        recipe = Recipe(epochs=epochs, batch_size=batch_size, lr=lr, seed=seed)
-        say = partial(console.err.print, markup=False)  # a file name may hold brackets
-        card = fit_model(data or DEFAULT_DATA, data_dir, recipe, device, out, say)
-        say(
+        start = start_from(arch, init)
+        recipe = recipe_of(
+            start.arch,
+            preset,
+            fine_tune=init is not None,
+            epochs=epochs,
+            batch_size=batch_size,
+            lr=lr,
+            seed=seed,
+        )
+        task = Task(data or data_of(start.arch), data_dir, start, recipe, device)
+        card = fit_model(task, out, console.err, resume=resume)
+        console.err.print(
             f"wrote {out}: validation accuracy {card.metrics['validation']['accuracy']:.2%}, temperature "
-            f"{card.temperature}, answers below {card.review_below:.6g} go to review"
+            f"{card.temperature}, answers below {card.review_below:.6g} go to review",
+            markup=False,  # a file name may hold brackets
         )
 
 
 @app.command()
 def evaluate(
-    data: Annotated[str, typer.Argument(help="mnist (its test part), synthetic, or a folder of digits.")],
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="mnist or usps (their test parts), synthetic, or a folder with the subfolders 0 to 9."
+        ),
+    ],
     model: Annotated[
         Path | None, typer.Option("--model", "-m", help="Model folder. Default: the one that comes along.")
     ] = None,
     data_dir: DataDir = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the drawn digits.")] = 1,
     device: Device = "auto",
+    json_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--json", metavar="FILE", help="Write all figures as JSON; - is stdout, without the table."
+        ),
+    ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write an HTML page with the figures and pictures of the mistakes."
+        ),
+    ] = None,
 ) -> None:
-    """Measure a model on labelled digits; prints JSON."""
+    """Measure what the job says of labelled digits; files that it cannot read count as wrong."""
     with console.exit_codes():
-        from batch_classify.model import load
-        from batch_classify.preprocess import VERSION
-        from train.data import load as load_data
-        from train.evaluation import evaluate as measure
+        from batch_classify import present
+        from batch_classify.classifier import Classifier
+        from train import evaluation
+        from train.page import evaluation_page
 
-        loaded = load(model, device, preprocessing=VERSION)
-        digits = load_data(data, data_dir, seed, test=True)
-        typer.echo(json.dumps(measure(loaded, digits).to_dict(), indent=2))
+        for file in (json_file, page):
+            _check_file(file)
+        classifier = Classifier.load(model, device)
+        answers = evaluation.ask(classifier, data, data_dir, seed)
+        for row in evaluation.unread(answers):
+            console.err.print(present.concern(row), markup=False)
+        found = evaluation.figures(answers, classifier.review_below)
+        if page is not None:
+            card = classifier.model.card
+            _write(page, evaluation_page(data, card.name, classifier.review_below, found, answers))
+        if json_file is not None:
+            record = evaluation.record(data, classifier, found, answers)
+            _write(json_file, json.dumps(record, indent=2) + "\n")
+        if json_file != _STDOUT:
+            console.answer(evaluation.in_words(found))
+
+
+@app.command()
+def export(
+    checkpoint: Annotated[
+        Path, typer.Argument(help="The folder OUT.checkpoint that fit leaves when it is stopped.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The model folder to write.")] = Path("model"),
+) -> None:
+    """Write a model folder from a checkpoint, as if the training had ended there."""
+    with console.exit_codes():
+        from train.job import export_model
+
+        card = export_model(checkpoint, out)
+        console.err.print(
+            f"wrote {out}: validation accuracy {card.metrics['validation']['accuracy']:.2%} "
+            f"after {card.training['epochs']} epochs",
+            markup=False,
+        )
+
+
+def _check_file(file: Path | None) -> None:
+    """Raise JobError (OUTPUT) now, and not after the work, if the file cannot be written."""
+    if file is None or file == _STDOUT:
+        return
+    place = file if file.exists() else file.parent
+    if file.is_dir() or not os.access(place, os.W_OK):
+        raise _cannot_write(file, "it is a folder" if file.is_dir() else "no such folder, or no permission")
+
+
+def _write(file: Path, text: str) -> None:
+    if file == _STDOUT:
+        console.answer(text.removesuffix("\n"))
+        return
+    try:
+        # A decoder's message may hold a lone surrogate, which UTF-8 cannot.
+        file.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
+    except OSError as error:
+        raise _cannot_write(file, str(error.strerror)) from error
+
+
+def _cannot_write(file: Path, problem: str) -> JobError:
+    return JobError(
+        ExitCode.OUTPUT, f"cannot write {file}: {problem}. Name a file in a folder that you may write."
+    )
 
 
 def main() -> None:

@@ -1,18 +1,15 @@
-"""Labelled digits, from wherever they are: MNIST, the generator, or a folder with one subfolder a digit.
+"""Labelled digits, from wherever they are: a public set, the generator, or a folder a digit.
 
 Every picture goes through `preprocess`, the same code that the job runs. Knows no networks.
 """
 
 from __future__ import annotations
 
-import gzip
-import os
+import hashlib
 import sys
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -21,66 +18,84 @@ from numpy.typing import NDArray
 from batch_classify.decode import decode, quiet, read
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.pool import cpu_count, worker_pool
-from batch_classify.preprocess import SIDE, preprocess
+from batch_classify.preprocess import preprocess
 from batch_classify.scan import Scan
+from train import public
 from train.generator import draw_scan
+from train.public import Images, Labels
 
-Images = NDArray[np.uint8]
-
-DOWNLOADS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "batch-classify"
 SYNTHETIC_COUNT = 20_000
 _CHUNK = 1000  # pictures a worker prepares at a time; part of what a seed means for `synthetic`
 
 
 @dataclass(frozen=True, slots=True)
 class Digits:
-    """Preprocessed pictures, uint8 [N, 28, 28], and what they show, int64 [N]."""
+    """Preprocessed pictures, uint8 [N, 28, 28], what they show, int64 [N], and who wrote each, if known."""
 
     images: Images
-    labels: NDArray[np.int64]
+    labels: Labels
+    writers: Labels | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __add__(self, other: Digits) -> Digits:
+        # The writers of two sets are not told apart by their numbers.
         return Digits(
             np.concatenate([self.images, other.images]), np.concatenate([self.labels, other.labels])
         )
 
     def split(self, share: float, seed: int) -> tuple[Digits, Digits]:
-        """Return all but a random `share` of the digits, and that share; the same for the same seed."""
-        order = np.random.default_rng(seed).permutation(len(self))
-        rest, part = np.split(order, [len(self) - round(len(self) * share)])
+        """Return all but a random `share` of the digits, and that share; the same for the same seed.
+
+        Where the writers are known, it is a share of them, each with all that they wrote.
+        """
+        rng = np.random.default_rng(seed)
+        if self.writers is None:
+            order = rng.permutation(len(self))
+            rest, part = np.split(order, [len(self) - round(len(self) * share)])
+        else:
+            writers = rng.permutation(np.unique(self.writers))
+            chosen = np.isin(self.writers, writers[: round(len(writers) * share)])
+            rest, part = np.flatnonzero(~chosen), np.flatnonzero(chosen)
         return self._at(rest), self._at(part)
 
     def without_blanks(self) -> Digits:
         """Leave out pictures in which `preprocess` found no ink: they teach nothing about their labels."""
         return self._at(np.flatnonzero(self.images.any(axis=(1, 2))))
 
+    def sha256(self) -> str:
+        """Hash the pictures and what they show, in hex."""
+        return hashlib.sha256(self.images.tobytes() + self.labels.tobytes()).hexdigest()
+
     def _at(self, places: NDArray[np.intp]) -> Digits:
-        return Digits(self.images[places], self.labels[places])
+        writers = None if self.writers is None else self.writers[places]
+        return Digits(self.images[places], self.labels[places], writers)
 
 
 def load(name: str, data_dir: Path | None, seed: int, *, test: bool = False) -> Digits:
-    """Load `mnist`, `synthetic` or a folder; of MNIST the training part, or with `test` the test part.
+    """Load `mnist`, `usps`, `semeion`, `synthetic` or a folder, or with `test` the test part of a public set.
 
-    Raises JobError (INPUT) if the data is not there or makes no sense.
+    Public sets come from files in `data_dir`, or without one they are downloaded. Raises JobError (INPUT)
+    if the data is not there or makes no sense.
     """
     if name == "mnist":
         return mnist(data_dir, test=test)
+    if name == "usps":
+        return _prepared(*public.usps(data_dir, test=test))
+    if name == "semeion":
+        if test:
+            raise JobError(ExitCode.INPUT, "semeion has no test part. Measure on mnist, usps or a folder.")
+        return _prepared(*public.semeion(data_dir))
     if name == "synthetic":
         return synthetic(SYNTHETIC_COUNT, seed)
     return folder(Path(name))
 
 
 def mnist(data_dir: Path | None, *, test: bool = False) -> Digits:
-    """Load MNIST (LeCun et al. 1998) from the idx files in `data_dir`, or download it with torchvision."""
-    images, labels = _downloaded_mnist(test=test) if data_dir is None else _local_mnist(data_dir, test=test)
-    fit = images.shape[1:] == (SIDE, SIDE) and labels.shape == images.shape[:1] and len(images)
-    if not fit or images.dtype != np.uint8 or not np.isin(labels, np.arange(10)).all():
-        problem = f"images {images.dtype} {images.shape} and labels {labels.shape} are not those of digits"
-        raise JobError(ExitCode.INPUT, f"{data_dir}: {problem}. It needs the four idx files of MNIST.")
-    return Digits(_in_parallel(_prepare, np.array_split(images, -(-len(images) // _CHUNK))), labels)
+    """Load MNIST, its training part with the writers where QMNIST's labels are at hand."""
+    images, labels = public.mnist(data_dir, test=test)
+    return _prepared(images, labels, None if test else public.mnist_writers(data_dir, labels))
 
 
 def synthetic(count: int, seed: int) -> Digits:
@@ -118,50 +133,9 @@ def _pictures(file: Path) -> Iterator[Images]:
             yield preprocess(page.grey).image
 
 
-def _downloaded_mnist(*, test: bool) -> tuple[Images, NDArray[np.int64]]:
-    from torchvision.datasets import MNIST  # slow to import, and not needed with --data-dir or folders
-
-    try:
-        data = MNIST(str(DOWNLOADS), train=not test, download=True)
-    except (OSError, RuntimeError) as error:
-        raise JobError(
-            ExitCode.INPUT,
-            f"MNIST could not be downloaded to {DOWNLOADS} ({error}). Name a folder that holds its four idx "
-            "files with --data-dir, or train on drawn digits with --data synthetic.",
-        ) from error
-    return data.data.numpy(), data.targets.numpy()
-
-
-def _local_mnist(data_dir: Path, *, test: bool) -> tuple[Images, NDArray[np.int64]]:
-    stem = "t10k" if test else "train"
-    images = _idx(data_dir, f"{stem}-images-idx3-ubyte")
-    return images, _idx(data_dir, f"{stem}-labels-idx1-ubyte").astype(np.int64)
-
-
-def _idx(data_dir: Path, name: str) -> Images:
-    """Read an idx file, gzipped or not."""
-    from torchvision.datasets.mnist import read_sn3_pascalvincent_tensor
-
-    file = data_dir / name
-    try:
-        if file.exists():
-            return np.asarray(read_sn3_pascalvincent_tensor(str(file)).numpy())
-        file = data_dir / f"{name}.gz"
-        with TemporaryDirectory() as place:
-            copy = Path(place) / name
-            copy.write_bytes(gzip.decompress(file.read_bytes()))
-            return np.asarray(read_sn3_pascalvincent_tensor(str(copy)).numpy())
-    except FileNotFoundError as error:
-        raise JobError(
-            ExitCode.INPUT,
-            f"{data_dir} holds neither {name} nor {name}.gz. It needs the four idx files of MNIST.",
-        ) from error
-    except (OSError, EOFError, zlib.error, ValueError, KeyError, AssertionError) as error:
-        raise JobError(
-            ExitCode.INPUT,
-            f"{file} cannot be read as an idx file ({str(error) or 'its header is wrong'}). Get it again, or "
-            "leave out --data-dir to download MNIST.",
-        ) from error
+def _prepared(images: Images, labels: Labels, writers: Labels | None = None) -> Digits:
+    parts = np.array_split(images, -(-len(images) // _CHUNK))
+    return Digits(_in_parallel(_prepare, parts), labels, writers)
 
 
 def _in_parallel(work: Callable[..., Images], *parts: Sequence[object]) -> Images:
@@ -174,7 +148,7 @@ def _prepare(pictures: Images) -> Images:
     return np.stack([preprocess(picture).image for picture in pictures])
 
 
-def _draw(labels: NDArray[np.int64], seed: np.random.SeedSequence) -> Images:
+def _draw(labels: Labels, seed: np.random.SeedSequence) -> Images:
     rng = np.random.default_rng(seed)
     return np.stack([preprocess(_grey(draw_scan(digit, rng).picture)).image for digit in labels.tolist()])
 

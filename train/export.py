@@ -1,4 +1,4 @@
-"""A trained network written as a model folder, whole or not at all.
+"""A trained network written as a model folder, whole or not at all, once both runtimes agree on it.
 
 Knows the folder's files; what the card says comes from the caller.
 """
@@ -8,21 +8,27 @@ from __future__ import annotations
 import logging
 import tempfile
 import warnings
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import replace
 from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
+from batch_classify.decide import probabilities
 from batch_classify.errors import ExitCode, JobError
-from batch_classify.model import CARD, ONNX, WEIGHTS, Card, sha256_of
+from batch_classify.model import CARD, ONNX, WEIGHTS, Card, Images, load, sha256_of
 
 _PACKAGES = ("batch-classify", "numpy", "onnx", "onnxscript", "opencv-python", "torch", "torchvision")
+_CLOSE = 0.01  # two probabilities nearer than this may change places between the runtimes
+_BATCH = 256
 
 
 def check_out(folder: Path) -> None:
@@ -42,12 +48,25 @@ def check_out(folder: Path) -> None:
         raise _cannot_write(folder, error) from error
 
 
-def write_model(folder: Path, network: nn.Module, card: Card) -> Card:
+def write_model(
+    folder: Path,
+    network: nn.Module,
+    card: Card,
+    extras: Mapping[str, str | bytes] | None = None,
+    check: Images | None = None,
+) -> Card:
     """Write `network` and its card, with the files' hashes and the versions filled in, as `folder`.
 
+    `extras` are more files for the folder, by name; the card does not vouch for them, so that they can be
+    taken out. `check`, uint8 [N, 28, 28], are real digits on which onnxruntime must say what torch says;
+    the largest difference of their logits goes into the card's metrics as `onnx_difference`.
+
     Returns the card as written. A model that was there is replaced only when the new one is complete.
-    Raises JobError (OUTPUT).
+    Raises JobError (OUTPUT), and (DEFECT) if the two runtimes do not agree.
     """
+    extras = extras or {}
+    if any(not name or Path(name).name != name or name in (ONNX, WEIGHTS, CARD) for name in extras):
+        raise ValueError(f"a model folder cannot take the names {', '.join(extras)}")
     folder = folder.resolve()  # a link keeps pointing there, and "." has a name
     network = network.to("cpu").to(memory_format=torch.contiguous_format).eval()
     try:
@@ -60,11 +79,45 @@ def write_model(folder: Path, network: nn.Module, card: Card) -> Card:
             hashes = {name: sha256_of(partial / name) for name in (ONNX, WEIGHTS)}
             versions = {package: version(package) for package in _PACKAGES}
             card = replace(card, files=hashes, versions=versions)
-            (partial / CARD).write_text(card.to_json(), encoding="utf-8")
+            _write(partial / CARD, card.to_json())
+            if check is not None and len(check):
+                difference = _difference(partial, network, card, check)
+                card = replace(card, metrics={**card.metrics, "onnx_difference": difference})
+                _write(partial / CARD, card.to_json())
+            for name, content in extras.items():
+                _write(partial / name, content)
             _put(partial, folder, Path(place, "replaced"))
     except (OSError, SafetensorError) as error:
         raise _cannot_write(folder, error) from error
     return card
+
+
+def _write(path: Path, content: str | bytes) -> None:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def _difference(folder: Path, network: nn.Module, card: Card, images: Images) -> float:
+    """Load the model as the job does, and return how far its logits are from the network's own.
+
+    Raises JobError (DEFECT) if a label differs though the two best probabilities are well apart.
+    """
+    with torch.inference_mode():
+        parts = [network(part).float() for part in torch.from_numpy(images).split(_BATCH)]
+    ours: NDArray[np.float32] = torch.cat(parts).numpy()
+    run = load(folder, "cpu", preprocessing=card.preprocessing).logits
+    theirs = np.concatenate([run(images[at : at + _BATCH]) for at in range(0, len(images), _BATCH)])
+    difference = float(np.abs(theirs - ours).max())
+    best = np.sort(probabilities(ours, card.temperature), axis=1)
+    apart = best[:, -1] - best[:, -2] >= _CLOSE
+    differ = int((apart & (theirs.argmax(axis=1) != ours.argmax(axis=1))).sum())
+    if differ or not np.isfinite(difference):
+        raise JobError(
+            ExitCode.DEFECT,
+            f"onnxruntime and torch read {differ:,} of {len(images):,} digits differently (their logits are "
+            f"{difference:.3g} apart), so no model was written. This is a defect of the export: please "
+            "report it with the versions of torch, onnx and onnxruntime.",
+        )
+    return round(difference, 8)
 
 
 def _beside(folder: Path) -> tempfile.TemporaryDirectory[str]:

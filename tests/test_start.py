@@ -1,0 +1,74 @@
+"""What a training starts from, in `train.start`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from batch_classify.errors import ExitCode, JobError
+from batch_classify.model import CARD, DEFAULT_MODEL, WEIGHTS, read_card, sha256_of
+from train.architectures import ARCHITECTURES, DEFAULT
+from train.start import Start, start_from
+
+
+def error_of(code: ExitCode, arch: str | None, init: Path | None) -> str:
+    """Return the message of the JobError with this code that must be raised."""
+    with pytest.raises(JobError) as caught:
+        start_from(arch, init)
+    assert caught.value.code is code
+    return str(caught.value)
+
+
+def test_from_a_name() -> None:
+    """The network has no weights yet; without a name it is the default."""
+    assert start_from("cnn-2", None) == Start("cnn-2", ARCHITECTURES["cnn-2"])
+    assert start_from(None, None) == start_from(DEFAULT, None)
+    assert "cnn-9" in error_of(ExitCode.USAGE, "cnn-9", None)
+
+
+@pytest.mark.parametrize("arch", [None, DEFAULT])
+def test_from_the_shipped_model(arch: str | None) -> None:
+    """Its network has a name here, and its weights and the hash of its card come along."""
+    start, (card, sha256) = start_from(arch, DEFAULT_MODEL), read_card(DEFAULT_MODEL)
+    assert (start.arch, start.architecture, start.sha256) == (DEFAULT, card.architecture, sha256)
+    assert start.weights is not None
+    expected = load_file(DEFAULT_MODEL / WEIGHTS)
+    assert all(torch.equal(value, expected[name]) for name, value in start.weights.items())
+
+
+def test_from_a_network_without_a_name(fake_model: Path) -> None:
+    """A model of somebody's own trains on too."""
+    start = start_from(None, fake_model)
+    assert start.arch == "unnamed"
+    assert start.architecture == read_card(fake_model)[0].architecture
+
+
+def test_another_network(fake_model: Path) -> None:
+    """The network that is asked for must be the model's own; the message names both and the way out."""
+    assert "vgg-small. Leave out --arch" in error_of(ExitCode.USAGE, "cnn-2", DEFAULT_MODEL)
+    assert "another network" in error_of(ExitCode.USAGE, "cnn-2", fake_model)
+    assert "cnn-9" in error_of(ExitCode.USAGE, "cnn-9", fake_model)
+
+
+def test_no_model(tmp_path: Path) -> None:
+    """A folder without a model is refused as the job refuses it."""
+    assert str(tmp_path) in error_of(ExitCode.MODEL, None, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["other weights", "no safetensors"])
+def test_weights_of_another_network(tmp_path: Path, fake_model: Path, kind: str) -> None:
+    """Weights that the card vouches for, and that still do not fit its network, are told."""
+    model = shutil.copytree(fake_model, tmp_path / "model")
+    if kind == "other weights":
+        save_file({"0.weight": torch.zeros(3)}, model / WEIGHTS)
+    else:
+        (model / WEIGHTS).write_bytes(b"something else")
+    card = json.loads((model / CARD).read_text())
+    card["files"][WEIGHTS] = sha256_of(model / WEIGHTS)
+    (model / CARD).write_text(json.dumps(card))
+    assert WEIGHTS in error_of(ExitCode.MODEL, None, model)

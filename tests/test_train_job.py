@@ -1,0 +1,246 @@
+"""The training run in `train.job`, from digits to a model folder."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+from safetensors.torch import load_file
+
+from batch_classify.errors import ExitCode, JobError
+from batch_classify.model import CARD, ONNX, WEIGHTS, load
+from batch_classify.network import Architecture
+from batch_classify.preprocess import VERSION
+from train import checkpoint, data
+from train.data import Digits
+from train.generator import batch
+from train.job import Task, export_model, fit_model
+from train.start import Start, start_from
+from train.trainer import Recipe
+
+TINY: Architecture = [
+    {"layer": "normalise", "mean": 33.0, "std": 78.0},
+    {"layer": "conv", "out_channels": 4, "kernel_size": 7, "stride": 3},
+    {"layer": "batch_norm"},
+    {"layer": "relu"},
+    {"layer": "flatten"},
+    {"layer": "dropout", "p": 0.1},
+    {"layer": "linear", "out_features": 10},
+]
+DRAWN = Digits(*batch(240, np.random.default_rng(1)))
+WRITTEN = replace(DRAWN, writers=np.arange(240) // 10)
+TASK = Task(("mnist",), None, Start("tiny", TINY), Recipe(epochs=3, batch_size=32, lr=1e-2), "cpu")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def steady() -> Iterator[None]:
+    """Train in float32 and one thread, on drawn digits under any name."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    sets = {"mnist": WRITTEN, "usps": DRAWN, "few": Digits(DRAWN.images[:3], DRAWN.labels[:3])}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("train.trainer.bf16_is_faster", lambda *_: False)
+        patch.setattr(data, "load", lambda name, *_: sets[name])
+        yield
+    torch.set_num_threads(threads)
+
+
+def console() -> Console:
+    """Return a console that is no terminal."""
+    return Console(file=io.StringIO(), width=400)
+
+
+def words(console: Console) -> str:
+    """Return what the console heard."""
+    return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]  # a StringIO
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the model folder of an unbroken training."""
+    out = tmp_path_factory.mktemp("job") / "model"
+    fit_model(TASK, out, console())
+    return out
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, out: Path, after: int, task: Task = TASK) -> str:
+    """Train and press Ctrl-C after so many epochs; return what was said."""
+    write, log = checkpoint.write, console()
+
+    def stop(place: Path, found: checkpoint.Checkpoint) -> None:
+        write(place, found)
+        if len(found.epochs) == after:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(checkpoint, "write", stop)
+        fit_model(task, out, log)
+    return words(log)
+
+
+def columns(out: Path) -> list[list[str]]:
+    """Return the columns of training.csv that do not depend on the time."""
+    return [line.split(",")[:4] for line in (out / "training.csv").read_text().splitlines()]
+
+
+def test_the_folder_has_all_files(fitted: Path) -> None:
+    """Beside the model lie the table and the page of its training, and no checkpoint is left."""
+    assert {file.name for file in fitted.iterdir()} == {ONNX, WEIGHTS, CARD, "training.csv", "training.html"}
+    assert [file.name for file in fitted.parent.iterdir()] == ["model"]
+    assert len(columns(fitted)) == 4
+    assert "<html" in (fitted / "training.html").read_text()
+
+
+def test_the_card_tells_how_it_was_made(fitted: Path) -> None:
+    """Data, split, network and the whole recipe are in it, and the model loads."""
+    model = load(fitted, "cpu", preprocessing=VERSION)
+    training = model.card.training
+    assert (training["data"], training["validation"]) == (["mnist"], {"mnist": "by writer"})
+    assert (training["arch"], training["init"], training["digits"]) == ("tiny", None, 220)
+    assert training.items() >= TASK.recipe.to_dict().items()
+    assert "architecture" not in training
+    assert model.card.architecture == TINY
+    assert model.card.metrics["validation"]["count"] == 20
+    assert model.card.metrics["onnx_difference"] < 1e-3
+
+
+def test_each_set_is_split_in_its_own_way(tmp_path: Path) -> None:
+    """By writer where writers are known, at random elsewhere, and the card says which was which."""
+    task = replace(TASK, names=("usps", "mnist"), recipe=replace(TASK.recipe, epochs=1))
+    card = fit_model(task, tmp_path / "model", console())
+    assert card.training["validation"] == {"usps": "at random", "mnist": "by writer"}
+    assert card.metrics["validation"]["count"] == 40
+
+
+def test_a_stopped_training_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fitted: Path) -> None:
+    """After Ctrl-C the last epoch is kept; --resume gives the weights and the table of an unbroken run."""
+    out = tmp_path / "model"
+    said = interrupt(monkeypatch, out, after=2)
+    assert "--resume" in said and str(checkpoint.place_of(out)) in said
+    assert not out.exists()
+    log = console()
+    fit_model(TASK, out, log, resume=True)
+    assert "epoch 3/3" in words(log) and "epoch 2/3" not in words(log)
+    ours, expected = load_file(out / WEIGHTS), load_file(fitted / WEIGHTS)
+    assert all(torch.equal(value, expected[name]) for name, value in ours.items())
+    assert columns(out) == columns(fitted)
+    assert not checkpoint.place_of(out).exists()
+
+
+def test_a_model_that_could_not_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fitted: Path
+) -> None:
+    """If only the end fails, --resume has only that to do again."""
+    out = tmp_path / "model"
+
+    def fail(*_: object, **__: object) -> None:
+        raise JobError(ExitCode.OUTPUT, "the disk is full")
+
+    with monkeypatch.context() as patch, pytest.raises(JobError, match="full"):
+        patch.setattr("train.job.write_model", fail)
+        fit_model(TASK, out, console())
+    log = console()
+    fit_model(TASK, out, log, resume=True)
+    assert "epoch" not in words(log)
+    assert (out / WEIGHTS).read_bytes() == (fitted / WEIGHTS).read_bytes()
+
+
+@pytest.fixture
+def stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the model folder to come of a training that was stopped after its first epoch."""
+    interrupt(monkeypatch, tmp_path / "model", after=1)
+    return tmp_path / "model"
+
+
+@pytest.mark.parametrize(
+    ("task", "difference"),
+    [
+        (replace(TASK, recipe=replace(TASK.recipe, epochs=4)), "epochs was 3 and is 4"),
+        (replace(TASK, recipe=replace(TASK.recipe, lr=0.5)), "lr was 0.01 and is 0.5"),
+        (replace(TASK, recipe=replace(TASK.recipe, seed=1)), "seed was 0 and is 1"),
+        (replace(TASK, names=("usps",)), r"data was \['mnist'\] and is \['usps'\]"),
+        (
+            replace(TASK, start=Start("other", TINY[:-2] + TINY[-1:])),
+            "arch was tiny and is other; architecture",
+        ),
+        (replace(TASK, start=Start("tiny", TINY, None, "abc")), "init was None and is abc"),
+    ],
+)
+def test_resuming_another_training(stopped: Path, task: Task, difference: str) -> None:
+    """Options other than the checkpoint's are named, and the checkpoint stays."""
+    with pytest.raises(JobError, match=difference) as caught:
+        fit_model(task, stopped, console(), resume=True)
+    assert caught.value.code is ExitCode.USAGE
+    assert checkpoint.read(checkpoint.place_of(stopped)).facts["seed"] == 0
+
+
+def test_resuming_with_changed_digits(stopped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same names with other pictures behind them are other data."""
+    other = replace(WRITTEN, images=255 - WRITTEN.images)
+    monkeypatch.setattr(data, "load", lambda *_: other)
+    with pytest.raises(JobError, match="digits_sha256 has changed"):
+        fit_model(TASK, stopped, console(), resume=True)
+
+
+def test_resuming_nothing(tmp_path: Path) -> None:
+    """Without a checkpoint, it is said that there is none."""
+    with pytest.raises(JobError, match="there is none") as caught:
+        fit_model(TASK, tmp_path / "model", console(), resume=True)
+    assert caught.value.code is ExitCode.INPUT
+
+
+def test_not_resuming(stopped: Path, fitted: Path) -> None:
+    """Without --resume a training begins anew, and says that there was something to go on from."""
+    log = console()
+    fit_model(TASK, stopped, log)
+    assert "from the start" in words(log) and "epoch 1/3" in words(log)
+    assert (stopped / WEIGHTS).read_bytes() == (fitted / WEIGHTS).read_bytes()
+
+
+def test_a_checkpoint_becomes_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fitted: Path) -> None:
+    """After the last epoch it is the model that `fit` writes; before, one that says how far it got."""
+    for after in (1, 3):
+        interrupt(monkeypatch, tmp_path / "stopped", after)
+        card = export_model(checkpoint.place_of(tmp_path / "stopped"), tmp_path / "model")
+        assert card.training["epochs"] == after
+        assert len(columns(tmp_path / "model")) == after + 1
+    assert (tmp_path / "model" / WEIGHTS).read_bytes() == (fitted / WEIGHTS).read_bytes()
+    whole = load(fitted, "cpu", preprocessing=VERSION).card
+    assert (card.temperature, card.review_below) == (whole.temperature, whole.review_below)
+    assert card.metrics["validation"] == whole.metrics["validation"]
+
+
+def test_fine_tuning(tmp_path: Path, fitted: Path) -> None:
+    """A training starts from a model's weights: at a rate of nothing, it ends with them."""
+    start = start_from(None, fitted)
+    recipe = replace(TASK.recipe, epochs=1, lr=0.0, ema=False)
+    card = fit_model(replace(TASK, start=start, recipe=recipe), tmp_path / "model", console())
+    assert card.training["init"] == start.sha256
+    ours, theirs = load_file(tmp_path / "model" / WEIGHTS), load_file(fitted / WEIGHTS)
+    assert all(
+        torch.equal(ours[name], value)
+        for name, value in theirs.items()
+        if "running" not in name and "num_batches" not in name
+    )
+
+
+def test_too_few_digits(tmp_path: Path) -> None:
+    """With none left to validate on, nothing is trained or written."""
+    with pytest.raises(JobError, match="too few") as caught:
+        fit_model(replace(TASK, names=("few",)), tmp_path / "model", console())
+    assert caught.value.code is ExitCode.INPUT
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_is_replaced_by_a_new_one(tmp_path: Path, fitted: Path) -> None:
+    """A model folder with all its files is a place to write the next model to."""
+    out = shutil.copytree(fitted, tmp_path / "model")
+    fit_model(replace(TASK, recipe=replace(TASK.recipe, seed=1)), out, console())
+    assert (out / WEIGHTS).read_bytes() != (fitted / WEIGHTS).read_bytes()

@@ -1,0 +1,60 @@
+"""How each network is trained unless somebody says otherwise: its recipe and its data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from batch_classify.errors import ExitCode, JobError
+from train.trainer import Recipe
+
+_OURS = {
+    "quick": Recipe(epochs=1, batch_size=128, augment=False),  # about 99 % on MNIST
+    "standard": Recipe(),
+    "best": Recipe(epochs=120),
+}
+_PLAIN = Recipe(
+    epochs=10,
+    batch_size=64,
+    lr=1e-3,
+    weight_decay=0,
+    optimiser="adam",
+    schedule="constant",
+    augment=False,
+    ema=False,
+)
+_TUTORIALS = {
+    "mlp-4": _PLAIN,
+    "mlp-128-64": replace(_PLAIN, epochs=5),
+    "mlp-128-128": replace(_PLAIN, epochs=3),
+    "cnn-3": replace(_PLAIN, batch_size=32),
+    "cnn-2": _PLAIN,
+}
+
+
+def recipe_of(arch: str, preset: str | None, *, fine_tune: bool = False, **own: Any) -> Recipe:
+    """Return the recipe of a network: its tutorial's, or of ours the preset, with one's `own` values.
+
+    To `fine_tune` what has learnt already takes a tenth of the rate. Raises JobError (USAGE).
+    """
+    recipe = _preset(arch, preset)
+    if fine_tune:
+        recipe = replace(recipe, lr=recipe.lr / 10)
+    return replace(recipe, **{name: value for name, value in own.items() if value is not None})
+
+
+def data_of(arch: str) -> tuple[str, ...]:
+    """Return the names of the data sets that a network is trained on."""
+    return ("mnist",) if arch in _TUTORIALS else ("mnist", "synthetic")
+
+
+def _preset(arch: str, preset: str | None) -> Recipe:
+    if arch in _TUTORIALS:
+        if preset is None:
+            return _TUTORIALS[arch]
+        problem = f"{arch} has only its tutorial's. Leave it out, or set --epochs, --batch-size or --lr."
+    else:
+        if preset in (None, *_OURS):
+            return _OURS[preset or "standard"]
+        problem = f"choose one of {', '.join(_OURS)}."
+    raise JobError(ExitCode.USAGE, f"--preset {preset}: {problem}")

@@ -1,0 +1,58 @@
+"""What a training starts from: a named network with random weights, or a model that was trained before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from batch_classify.errors import ExitCode, JobError
+from batch_classify.model import WEIGHTS, load
+from batch_classify.network import Architecture, build
+from batch_classify.preprocess import VERSION
+from train import architectures
+
+_UNNAMED = "unnamed"  # a network of somebody's own, that a model folder brought along
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A network's name and layers; and of a trained model its weights, and the hash of its card."""
+
+    arch: str
+    architecture: Architecture
+    weights: Mapping[str, torch.Tensor] | None = None
+    sha256: str | None = None
+
+
+def start_from(arch: str | None, init: Path | None) -> Start:
+    """Start from the network with the name `arch`, or from the model folder `init`, whose network it must be.
+
+    Raises JobError (USAGE, MODEL).
+    """
+    if init is None:
+        arch = arch or architectures.DEFAULT
+        return Start(arch, architectures.architecture_of(arch))
+    model = load(init, "cpu", preprocessing=VERSION)  # checks the folder, and its files' hashes
+    layers = model.card.architecture
+    if arch is not None and architectures.architecture_of(arch) != layers:
+        found = architectures.name_of(layers) or "another network"
+        raise JobError(
+            ExitCode.USAGE,
+            f"--arch {arch} does not fit --init {init}, which holds {found}. Leave out --arch to train the "
+            "network that is there.",
+        )
+    try:
+        weights = load_file(init / WEIGHTS)
+        build(layers).load_state_dict(weights)
+    except (ValueError, RuntimeError, SafetensorError) as error:
+        raise JobError(
+            ExitCode.MODEL,
+            f"--init {init}: {WEIGHTS} does not hold the weights of the network in its card ({error}). Name "
+            "another model folder.",
+        ) from error
+    return Start(arch or architectures.name_of(layers) or _UNNAMED, layers, weights, model.sha256)
