@@ -41,15 +41,15 @@ VGG_SMALL: Architecture = [
     *_conv(32),
     *_conv(32),
     _HALVE,
-    *_conv(64),
-    *_conv(64),
+    *_conv(48),
+    *_conv(48),
     _HALVE,
-    *_conv(128),
+    *_conv(96),
     {"layer": "flatten"},
     {"layer": "dropout", "p": 0.2},
     {"layer": "linear", "out_features": 10},
 ]
-"""155,000 parameters, 6.2 million multiply-adds a picture (after Simonyan & Zisserman 2015)."""
+"""99,000 parameters, 4.9 million multiply-adds a picture (after Simonyan & Zisserman 2015)."""
 
 MLP_4: Architecture = [_ZERO_TO_ONE, *_dense(256, 128, 64)]
 MLP_128_64: Architecture = [_ZERO_TO_ONE, *_dense(128, 64)]
