@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from batch_classify.classifier import Classifier
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +48,17 @@ def fake_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def classifier(fake_model: Path) -> Classifier:
     """The fake model, loaded on the CPU."""
     return Classifier.load(fake_model, "cpu")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Start a browser once for all tests."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    names = "chromium", "chromium-browser", "google-chrome"
+    chromium = next((found for found in map(shutil.which, names) if found), None)
+    if chromium is None:
+        pytest.skip("there is no Chromium on this machine")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()

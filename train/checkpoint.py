@@ -67,9 +67,9 @@ def read(place: Path) -> Checkpoint:
         return Checkpoint(header["facts"], epochs, _with_tensors(header["state"], tensors))
     except FileNotFoundError as error:
         problem = "there is none: the training has ended, or got to the end of no epoch"
-        raise _cannot_resume(place, problem) from error
+        raise _unusable(place, problem) from error
     except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
-        raise _cannot_resume(place, f"it is damaged ({error})") from error
+        raise _unusable(place, f"it is damaged ({error})") from error
 
 
 def remove(place: Path) -> None:
@@ -118,7 +118,8 @@ def _cannot_write(place: Path, error: OSError) -> JobError:
     )
 
 
-def _cannot_resume(place: Path, problem: str) -> JobError:
+def _unusable(place: Path, problem: str) -> JobError:
     return JobError(
-        ExitCode.INPUT, f"cannot resume from {place}: {problem}. Leave out --resume to train from the start."
+        ExitCode.INPUT,
+        f"cannot go on from the checkpoint {place}: {problem}. Leave out --resume to train from the start.",
     )

@@ -12,13 +12,12 @@ from math import ceil, floor, isfinite, log10
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from batch_classify import __version__
 from batch_classify.decode import Grey
 from batch_classify.present import name, why
-from batch_classify.report.page import csp_hash, jpeg, percent, png, visible
+from batch_classify.report.page import templates
 from train.data import Digits
 from train.evaluation import Answer, Evaluation, measure
 
@@ -118,21 +117,8 @@ def evaluation_page(
 
 
 def _render(template: str, **values: object) -> str:
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader("train", ""), PackageLoader("batch_classify.report", "")]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "visible": visible,
-        "percent": percent,
-        "png": png,
-        "jpeg": jpeg,
-        "csp_hash": csp_hash,
-    }
     size = {"width": WIDTH, "height": HEIGHT, "left": _LEFT, "right": WIDTH - _RIGHT}
+    environment = templates("train", "batch_classify.report")
     return environment.get_template(template).render(version=__version__, size=size, **values)
 
 

@@ -13,7 +13,7 @@ from datetime import UTC
 from pathlib import Path, PurePosixPath
 
 import cv2
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from batch_classify import __version__
 from batch_classify.decode import Grey
@@ -50,8 +50,29 @@ _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\
 
 def write_page(path: Path, shortlist: Shortlist, summary: Summary, run: Run) -> None:
     """Write the page; its pictures are encoded one card at a time."""
+    pieces = (
+        templates("batch_classify.report")
+        .get_template("report.html.jinja")
+        .generate(
+            cards=shortlist.cards(),
+            summary=summary,
+            run=run,
+            folder=PurePosixPath(run.input_text).name or run.input_text,
+            statuses=STATUS_WORDS,
+            started=run.started.astimezone(UTC),
+            finished=run.finished.astimezone(UTC),
+            version=__version__,
+        )
+    )
+    # A decoder's message may hold a lone surrogate, which UTF-8 cannot.
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+        file.writelines(pieces)
+
+
+def templates(*packages: str) -> Environment:
+    """Return the templates in the folders of these packages, with our filters and all text escaped."""
     environment = Environment(
-        loader=PackageLoader("batch_classify.report", ""),
+        loader=ChoiceLoader([PackageLoader(package, "") for package in packages]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -66,19 +87,7 @@ def write_page(path: Path, shortlist: Shortlist, summary: Summary, run: Run) -> 
         "jpeg": jpeg,
         "csp_hash": csp_hash,
     }
-    pieces = environment.get_template("report.html.jinja").generate(
-        cards=shortlist.cards(),
-        summary=summary,
-        run=run,
-        folder=PurePosixPath(run.input_text).name or run.input_text,
-        statuses=STATUS_WORDS,
-        started=run.started.astimezone(UTC),
-        finished=run.finished.astimezone(UTC),
-        version=__version__,
-    )
-    # A decoder's message may hold a lone surrogate, which UTF-8 cannot.
-    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-        file.writelines(pieces)
+    return environment
 
 
 def visible(text: str) -> str:
