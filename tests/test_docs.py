@@ -87,7 +87,8 @@ def test_no_document_names_an_option_that_does_not_exist(name: str) -> None:
 def test_every_command_line_takes_its_options(name: str) -> None:
     """Where a document shows one of the commands, the options that follow are those of that command."""
     for line in code_lines(TEXTS[name]):
-        called = re.search(r"(?<![\w.-])(batch-classify(?:-train(?: (?:fit|evaluate|export))?)?)(?= |$)(.*)", line)
+        command = r"batch-classify(?:-train(?: (?:fit|evaluate|export))?)?"
+        called = re.search(rf"(?<![\w.-])({command})(?= |$)(.*)", line)
         if called:
             words = called[2].split("#")[0].split("||")[0].split()
             given = {word for word in words if re.match(r"--?[a-z]", word)}
