@@ -5,12 +5,12 @@ Knows a model's temperature and threshold; knows nothing of pictures, files or h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_classify.row import Reason, Status
+from batch_classify.row import Reason, Row, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,19 @@ class Prediction:
     second_label: int | None
     second_confidence: float | None
     probabilities: tuple[float, ...]
+
+    def on(self, row: Row) -> Row:
+        """Return the row of a picture with this answer in it."""
+        return replace(
+            row,
+            status=self.status,
+            reason=self.reason,
+            label=self.label,
+            confidence=self.confidence,
+            second_label=self.second_label,
+            second_confidence=self.second_confidence,
+            probabilities=self.probabilities,
+        )
 
 
 def probabilities(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -235,16 +235,7 @@ def _row(page: Prepared, prediction: Prediction | None) -> Row:
     )
     if prediction is None:
         return row
-    return replace(
-        row,
-        status=prediction.status,
-        reason=prediction.reason,
-        label=prediction.label,
-        confidence=prediction.confidence,
-        second_label=prediction.second_label,
-        second_confidence=prediction.second_confidence,
-        probabilities=prediction.probabilities,
-    )
+    return prediction.on(row)
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

@@ -19,7 +19,7 @@ from train import checkpoint
 from train.checkpoint import Checkpoint
 from train.data import Digits
 from train.generator import batch
-from train.trainer import Epoch, Recipe, State, accuracy_of, bf16_is_faster, fit, kept_weights, logits_of
+from train.trainer import Epoch, Recipe, State, bf16_is_faster, fit, kept_weights, logits_of
 
 TINY: Architecture = [
     {"layer": "normalise", "mean": 33.0, "std": 78.0},
@@ -34,6 +34,12 @@ TRAINING = Digits(*batch(400, np.random.default_rng(1)))
 VALIDATION = Digits(*batch(50, np.random.default_rng(2)))
 SHORT = Recipe(epochs=2, batch_size=64, lr=1e-2)
 PLAIN = replace(SHORT, optimiser="adam", schedule="constant", weight_decay=0, augment=False, ema=False)
+
+
+def accuracy_of(network: torch.nn.Module, digits: Digits, device: str) -> float:
+    """Share of the digits that the network reads rightly."""
+    right = logits_of(network, digits, device).argmax(1) == torch.from_numpy(digits.labels)
+    return right.double().mean().item()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -15,9 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_classify.decode import decode, quiet, read
+from batch_classify.decode import quiet
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.pool import cpu_count, worker_pool
+from batch_classify.prepare import prepare
 from batch_classify.preprocess import preprocess
 from batch_classify.scan import Scan
 from train import public
@@ -114,23 +115,27 @@ def folder(root: Path) -> Digits:
     with quiet():
         for digit, place in places:
             for file in Scan(place) if place.is_dir() else ():
-                pictures = list(_pictures(place / file))
+                pictures = list(_pictures(place, file))
                 images += pictures
                 labels += [digit] * len(pictures)
     if not images:
-        raise JobError(
-            ExitCode.INPUT, f"{root} holds no digits. It needs subfolders named 0 to 9 with images in them."
-        )
+        raise no_digits(root)
     return Digits(np.stack(images), np.array(labels, np.int64))
 
 
-def _pictures(file: Path) -> Iterator[Images]:
-    contents = read(file)
-    for page in [contents.problem] if contents.data is None else decode(contents.data):
-        if page is None or page.grey is None:
-            print(f"left out {file}: {page.detail if page else 'not read'}", file=sys.stderr)
+def no_digits(root: Path) -> JobError:
+    """Say that there is nothing in a folder that should hold labelled digits."""
+    return JobError(
+        ExitCode.INPUT, f"{root} holds no digits. It needs subfolders named 0 to 9 with images in them."
+    )
+
+
+def _pictures(place: Path, file: str) -> Iterator[Images]:
+    for page in prepare(place, file):
+        if page.image is None:
+            print(f"left out {place / file}: {page.detail}", file=sys.stderr)
         else:
-            yield preprocess(page.grey).image
+            yield page.image
 
 
 def _prepared(images: Images, labels: Labels, writers: Labels | None = None) -> Digits:

@@ -17,7 +17,6 @@ from rich.console import Console
 from rich.table import Table
 
 from batch_classify.classifier import Classifier
-from batch_classify.errors import ExitCode, JobError
 from batch_classify.filename import to_cell
 from batch_classify.job import classify
 from batch_classify.preprocess import preprocess
@@ -25,7 +24,7 @@ from batch_classify.present import name
 from batch_classify.report.shortlist import Card
 from batch_classify.row import Row, Status
 from batch_classify.scan import Scan
-from train.data import Digits, load
+from train.data import Digits, load, no_digits
 
 DATA_SETS = ("mnist", "usps", "semeion", "synthetic")
 """What is no folder."""
@@ -111,17 +110,7 @@ def evaluate(classifier: Classifier, digits: Digits) -> list[Answer]:
         # `preprocess` leaves alone what it has made, but only it knows what it would reject.
         findings = [preprocess(image).finding for image in images]
         for image, said in zip(images, classifier.predict_prepared(images, findings), strict=True):
-            row = Row(
-                f"digit {len(answers)}",
-                None,
-                said.status,
-                said.reason,
-                label=said.label,
-                confidence=said.confidence,
-                second_label=said.second_label,
-                second_confidence=said.second_confidence,
-                probabilities=said.probabilities,
-            )
+            row = said.on(Row(f"digit {len(answers)}", None, said.status))
             answers.append(Answer(int(digits.labels[len(answers)]), Card(row, None, image)))
     return answers
 
@@ -133,9 +122,7 @@ def evaluate_folder(classifier: Classifier, root: Path) -> list[Answer]:
     """
     answers = [answer for digit in range(10) for answer in _subfolder(classifier, root, digit)]
     if not answers:
-        raise JobError(
-            ExitCode.INPUT, f"{root} holds no digits. It needs subfolders named 0 to 9 with images in them."
-        )
+        raise no_digits(root)
     return answers
 
 

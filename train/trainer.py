@@ -266,10 +266,5 @@ def logits_of(network: nn.Module, digits: Digits, device: str) -> torch.Tensor:
     return torch.cat(parts)
 
 
-def accuracy_of(network: nn.Module, digits: Digits, device: str) -> float:
-    """Share of the digits that the network reads rightly."""
-    return _share_right(logits_of(network, digits, device), digits)
-
-
 def _share_right(logits: torch.Tensor, digits: Digits) -> float:
     return (logits.argmax(1) == torch.from_numpy(digits.labels)).double().mean().item()
