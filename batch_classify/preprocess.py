@@ -15,11 +15,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_classify.halves import on_one_paper
 from batch_classify.ink import Grey, Levels, Mask, ink_plane, levels_of, quantile, u8, variation
 from batch_classify.row import Reason
 from batch_classify.strokes import strokes_of
 
-VERSION = 1  # rises whenever the 28×28 of some scan changes; a model is bound to one version
+VERSION = 2  # rises whenever the 28×28 of some scan changes; a model is bound to one version
 
 SIDE = 28
 BOX = 20
@@ -45,7 +46,7 @@ class Prepared:
 
 def preprocess(grey: Grey) -> Prepared:
     """Turn a scan (uint8 [height, width], either polarity, any size) into the model's 28×28."""
-    ink = ink_plane(shrink(grey, WORKING_SIDE))
+    ink = ink_plane(on_one_paper(shrink(grey, WORKING_SIDE)))
     levels = levels_of(ink)
     strokes = strokes_of(ink, levels)
     if strokes is None:

@@ -31,6 +31,7 @@ _OUTSIDE = 0.2  # of the ink: what has less away from the border is a frame or a
 _LONG = 0.5  # of the side: ink that long lies in the middle too, or it is a frame's
 _PALEST = 20  # levels; the palest pencil in real scans has 26, most clouds have less
 _LENGTH = 5.0  # times the longer side: strokes of a digit are shorter together; texture and grids longer
+_OUTLINE, _CRISP = 7.0, 0.9  # but for black on white, where it may be the outline of a digit
 _SMALL, _SHORT, _COMPACT = 0.25, 1.2, 0.35  # of the side; longer sides of stroke; of the longer side: a spot
 _CLEAR = 3  # times the paper's ink beside it: writing is that dark
 _REACH = 0.05  # of the side: so far goes what is beside it
@@ -117,12 +118,13 @@ def written(ink: Grey, kept: Mask, main: Piece, ruled: Mask) -> bool:
     bare = ruled[around] == 0
     needed = _DISTINCT - _FORGIVEN * dark / 255
     needed += _AT_BORDER * float(border(kept).mean()) + _BROAD * half_width(kept) / side
-    if separability(ink[around] if bare.all() else ink[around][bare]) < needed:
+    distinct = separability(ink[around] if bare.all() else ink[around][bare])
+    if distinct < needed:
         return False
     near = u8(cv2.dilate(kept[around], np.ones((3, 3), np.uint8)))
     length = variation(ink[around] * near) / (2 * dark * longer)
     spot = longer < _SMALL * side and length < _SHORT and min(width, height) > _COMPACT * longer
-    return length <= _LENGTH and not spot
+    return length <= (_OUTLINE if distinct > _CRISP else _LENGTH) and not spot
 
 
 def _aside(kept: Mask) -> bool:

@@ -234,6 +234,24 @@ def test_writing_on_any_paper_is_not_blank(kind: str, darkness: float) -> None:
     assert findings.count(Reason.BLANK) <= 1
 
 
+@pytest.mark.parametrize("digit", DIGITS)
+@pytest.mark.parametrize("size", [28, 100])
+def test_outlined_digits_are_not_blank(digit: int, size: int) -> None:
+    """The outlines of black strokes are twice as long as the strokes, and still a digit."""
+    shape = (glyph(digit, size) > 128).astype(np.uint8)
+    outline = cv2.dilate(shape, np.ones((3, 3), np.uint8)) - shape
+    assert preprocess(255 - 255 * outline).finding is None
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_a_digit_across_stripes(digit: int) -> None:
+    """Where the paper turns over in stripes, it comes out as if it had not."""
+    image = preprocess(glyph(digit)).image
+    striped = image.copy()
+    striped[:, [*range(7), *range(21, 28)]] = 255 - striped[:, [*range(7), *range(21, 28)]]
+    assert np.array_equal(preprocess(striped).image, preprocess(image).image)
+
+
 @pytest.mark.parametrize("levels", [26, 40])
 @pytest.mark.parametrize("digit", DIGITS)
 @pytest.mark.parametrize("size", [28, 100, 400])
