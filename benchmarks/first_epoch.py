@@ -31,9 +31,9 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from train.architectures import DEFAULT, architecture_of
+from train.architectures import architecture_of
 from train.data import Digits, mnist
-from train.presets import recipe_of
+from train.presets import arch_of, recipe_of
 from train.trainer import Epoch, Recipe, fit
 
 VALIDATION_SHARE = 1 / 12
@@ -135,7 +135,7 @@ def main() -> None:
     )
     parser.add_argument("--data-dir", type=Path, help="folder with MNIST's idx files; default: download them")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--arch", default=DEFAULT)
+    parser.add_argument("--arch", help="default: the preset's")
     parser.add_argument("--preset", default="quick")
     parser.add_argument("--epochs", type=int, help="instead of the preset's")
     parser.add_argument("--threads", type=int, help="of torch; default: its own choice")
@@ -143,7 +143,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
-    recipe = recipe_of(options.arch, options.preset)
+    arch = options.arch or arch_of(options.preset)
+    recipe = recipe_of(arch, options.preset)
     recipe = replace(recipe, epochs=options.epochs or recipe.epochs)
     start = time.perf_counter()
     digits = mnist(options.data_dir)
@@ -157,9 +158,7 @@ def main() -> None:
     for seed in range(options.runs):
         turns = [
             lambda seed=seed: example.append(time_example(training, validation, seed)),
-            lambda seed=seed: ours.append(
-                time_ours(training, validation, options.arch, replace(recipe, seed=seed))
-            ),
+            lambda seed=seed: ours.append(time_ours(training, validation, arch, replace(recipe, seed=seed))),
         ]
         for turn in turns if seed % 2 == 0 else reversed(turns):
             turn()
@@ -171,7 +170,7 @@ def main() -> None:
         f"{torch.get_num_threads()} threads of torch, Python {platform.python_version()},\n"
         + ", ".join(f"{package} {version(package)}" for package in packages)
         + f"\n{len(training):,} digits, {len(validation):,} to validate on, {options.runs} runs; "
-        f"{options.arch}, {options.preset}, {recipe.epochs} epochs\n",
+        f"{arch}, {options.preset}, {recipe.epochs} epochs\n",
         highlight=False,
     )
     table = Table("seconds", "median", "least", "greatest", "validation accuracy at the end", box=None)

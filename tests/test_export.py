@@ -104,6 +104,24 @@ def test_onnx_and_torch_say_the_same(network: nn.Module, written: tuple[Path, Ca
     assert np.ptp(expected) > 0.1
 
 
+@pytest.mark.parametrize("share", [0.0, 0.425, 1.0])
+def test_a_cascade_says_the_same(tmp_path: Path, share: float) -> None:
+    """Whether it is unsure of none of the pictures, of some or of all, alone or together."""
+    torch.manual_seed(0)
+    images = pictures(20)
+    quick, careful = [{"layer": "flatten"}, LAYERS[-1]], LAYERS[1:]
+    cascade = build([LAYERS[0], {"layer": "cascade", "quick": quick, "careful": careful, "sure": 1.0}])
+    with torch.inference_mode():
+        softmax = cascade[1].quick(cascade[0](torch.from_numpy(images))).softmax(1).amax(1)
+        cascade[1].sure = torch.cat([softmax, softmax.max().view(1) + 1]).quantile(share).item()
+        expected = cascade(torch.from_numpy(images)).numpy()
+    write_model(tmp_path / "model", cascade, card())
+    model = load(tmp_path / "model", "cpu", preprocessing=VERSION)
+    found = model.logits(images)
+    assert np.abs(found - expected).max() < 1e-4
+    assert np.array_equal(found, np.concatenate([model.logits(image[None]) for image in images]))
+
+
 def test_the_weights_make_the_same_network_again(network: nn.Module, written: tuple[Path, Card]) -> None:
     """The card's layers with the stored weights are the network that was trained, to the bit."""
     folder, returned = written

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from batch_classify.network import Normalise, build
+from batch_classify.network import Cascade, Normalise, build
 
 NORMALISE = {"layer": "normalise", "mean": 33.0, "std": 78.0}
 FLATTEN = {"layer": "flatten"}
@@ -76,3 +76,43 @@ def test_layers_that_make_no_network(layers: list[Any], problem: str) -> None:
     """An unknown layer, one that misfits, or another number of outputs is a ValueError that says so."""
     with pytest.raises(ValueError, match=problem):
         build(layers)
+
+
+def cascade(sure: float) -> dict[str, Any]:
+    """Describe a cascade of two different networks."""
+    return {
+        "layer": "cascade",
+        "quick": [POOL, FLATTEN, TEN],
+        "careful": [{"layer": "conv", "out_channels": 2, "kernel_size": 5}, FLATTEN, TEN],
+        "sure": sure,
+    }
+
+
+def parts_of(network: torch.nn.Sequential, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what the two networks of a cascade say on their own."""
+    normalise, both = network
+    assert isinstance(both, Cascade)
+    return both.quick(normalise(images)), both.careful(normalise(images))
+
+
+def test_a_cascade_asks_twice_where_it_is_not_sure() -> None:
+    """A picture's logits are the quick network's if its softmax reaches `sure`, else the careful one's."""
+    torch.manual_seed(0)
+    images = some_images(50)
+    quick, careful = parts_of(network := build([NORMALISE, cascade(0.5)]), images)
+    network[1].sure = sure = quick.softmax(1).amax(1).median().item()
+    logits = network(images)
+    certain = quick.softmax(1).amax(1) >= sure
+    assert 0 < certain.sum() < 50
+    assert torch.equal(logits[certain], quick[certain])
+    assert torch.equal(logits[~certain], careful[~certain])
+
+
+def test_a_cascade_in_training_answers_twice() -> None:
+    """Both networks read every picture, the quick one's answers coming first, and both learn."""
+    images = some_images(3)
+    network = build([NORMALISE, cascade(0.9)]).train()
+    logits = network(images)
+    assert torch.equal(logits, torch.cat(parts_of(network, images)))
+    logits.sum().backward()
+    assert all(weights.grad is not None for weights in network.parameters())

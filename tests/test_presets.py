@@ -6,9 +6,9 @@ import pytest
 
 from batch_classify.errors import ExitCode, JobError
 from train.architectures import ARCHITECTURES, DEFAULT
-from train.presets import data_of, recipe_of
+from train.presets import arch_of, data_of, recipe_of
 
-TUTORIALS = [name for name in ARCHITECTURES if name != DEFAULT]
+TUTORIALS = [name for name in ARCHITECTURES if not name.startswith("vgg-")]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,8 @@ def test_the_presets_of_ours() -> None:
     quick, standard, best = (recipe_of(DEFAULT, preset) for preset in ("quick", "standard", "best"))
     assert standard == recipe_of(DEFAULT, None) == recipe_of("unnamed", None)
     assert quick.epochs < standard.epochs == 30 < best.epochs
-    assert data_of(DEFAULT) == ("mnist", "synthetic")
+    assert data_of(DEFAULT) == data_of("vgg-tiny") == ("mnist", "synthetic")
+    assert [arch_of(preset) for preset in ("quick", None, "standard", "best")] == ["vgg-tiny", *3 * [DEFAULT]]
 
 
 @pytest.mark.parametrize("name", [DEFAULT, "cnn-2"])

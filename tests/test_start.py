@@ -50,7 +50,7 @@ def test_from_a_network_without_a_name(fake_model: Path) -> None:
 
 def test_another_network(fake_model: Path) -> None:
     """The network that is asked for must be the model's own; the message names both and the way out."""
-    assert "vgg-small. Leave out --arch" in error_of(ExitCode.USAGE, "cnn-2", DEFAULT_MODEL)
+    assert "vgg-cascade. Leave out --arch" in error_of(ExitCode.USAGE, "cnn-2", DEFAULT_MODEL)
     assert "another network" in error_of(ExitCode.USAGE, "cnn-2", fake_model)
     assert "cnn-9" in error_of(ExitCode.USAGE, "cnn-9", fake_model)
 

@@ -73,6 +73,16 @@ def short() -> nn.Module:
     return trained(SHORT)[0]
 
 
+def test_both_parts_of_a_cascade_learn() -> None:
+    """Either network of a cascade reads most of the digits that it was trained on."""
+    cascade = {"layer": "cascade", "quick": TINY[4:], "careful": TINY[1:], "sure": 0.9}
+    recipe = Recipe(epochs=12, batch_size=40, lr=1e-2)
+    network = fit([TINY[0], cascade], TRAINING, VALIDATION, recipe, "cpu", lambda _: None)
+    assert isinstance(network, nn.Sequential)
+    for part in (network[1].quick, network[1].careful):
+        assert accuracy_of(nn.Sequential(network[0], part), TRAINING, "cpu") > 0.8
+
+
 def test_it_learns() -> None:
     """A tiny network reads most of the few digits it was trained on, and most that it never saw."""
     network, epochs = trained(Recipe(epochs=12, batch_size=40, lr=1e-2))

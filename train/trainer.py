@@ -233,7 +233,8 @@ def _step(
 ) -> torch.Tensor:
     with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
         logits = network(images)
-    loss = F.cross_entropy(logits.float(), labels)
+    answers = len(logits) // len(labels)  # a cascade gives two to each picture
+    loss = F.cross_entropy(logits.float(), labels.repeat(answers))
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
     optimiser.step()
