@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 import torch
 
 from batch_classify.preprocess import preprocess
+from train import augment as module
 from train.augment import augment
 from train.generator import batch
+
+Change = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 
 MIDDLE = 14.0  # where `preprocess` puts the centre of mass, as a pixel index
 
@@ -83,3 +86,62 @@ def test_the_ink_stays_and_stays_in_the_middle(images: torch.Tensor, seed: int) 
         centre = (result.sum(dim=axis) * places).sum(dim=1) / ink
         assert torch.all((centre - MIDDLE).abs() < 4)
         assert abs(centre.mean() - MIDDLE) < 0.5
+
+
+@pytest.fixture
+def always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every picture suffer the rougher changes."""
+    monkeypatch.setattr(module, "_RARELY", 1.0)
+
+
+ROUGH = [module._hollow, module._cross, module._speckle]
+
+
+@pytest.mark.parametrize("change", ROUGH)
+def test_rough_changes_are_rare(images: torch.Tensor, change: Change) -> None:
+    """A few of many pictures suffer each, and the others stay as they were."""
+    many = images.repeat(20, 1, 1).unsqueeze(1) / 255
+    changed = change(many, torch.Generator().manual_seed(0))
+    share = (changed != many).flatten(1).any(1).float().mean()
+    assert 0.02 < share < 0.1
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("change", ROUGH)
+def test_rough_changes_keep_the_range(images: torch.Tensor, change: Change) -> None:
+    """Ink stays between none and full."""
+    changed = change(images.unsqueeze(1) / 255, torch.Generator().manual_seed(0))
+    assert 0 <= changed.min() <= changed.max() <= 1
+
+
+@pytest.mark.usefixtures("always")
+def test_hollow_strokes() -> None:
+    """A stroke becomes bare, and the ring of pixels around it ink."""
+    before = torch.zeros(3, 1, 28, 28)
+    before[..., 5:23, 12:16] = 1
+    after = module._hollow(before, torch.Generator().manual_seed(0))
+    around = torch.zeros(3, 1, 28, 28)
+    around[..., 4:24, 11:17] = 1
+    assert torch.equal(after, around - before)
+
+
+@pytest.mark.usefixtures("always")
+def test_stray_lines_only_add_ink(images: torch.Tensor) -> None:
+    """A line takes no ink away, and runs through at least half of the rows or of the columns."""
+    before = images.unsqueeze(1) / 255
+    added = module._cross(before, torch.Generator().manual_seed(0)) - before
+    assert added.min() >= 0
+    bare = module._cross(torch.zeros_like(before), torch.Generator().manual_seed(0)).squeeze(1) > 0
+    reach = torch.maximum(bare.any(1).sum(1), bare.any(2).sum(1))
+    assert (reach >= 10).float().mean() > 0.9
+
+
+@pytest.mark.usefixtures("always")
+def test_specks_are_black_or_white(images: torch.Tensor) -> None:
+    """What has changed is full ink or none, about as often, in a tenth of the pixels on average."""
+    grey = torch.full((200, 1, 28, 28), 0.5)
+    changed = module._speckle(grey, torch.Generator().manual_seed(0))
+    specks = changed[changed != 0.5]
+    assert set(specks.tolist()) == {0.0, 1.0}
+    assert abs(specks.mean() - 0.5) < 0.05
+    assert abs(len(specks) / grey.numel() - 0.1) < 0.02
