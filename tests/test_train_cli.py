@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 import train
 from batch_classify import __version__
 from batch_classify.errors import ExitCode
-from batch_classify.model import CARD, load, read_card
+from batch_classify.model import CARD, load, read_card, sha256_of
 from batch_classify.preprocess import VERSION
 from train import checkpoint
 from train.cli import app
@@ -109,6 +109,20 @@ def test_fine_tuning_a_named_network(digits: Path, tmp_path: Path) -> None:
     assert (first["init"], second["init"]) == (None, cards[0][1])
 
 
+def test_corrections_are_learnt_too(digits: Path, tmp_path: Path) -> None:
+    """The digits of a corrections.csv join the others; the card tells how they were split."""
+    scans = sorted(digits.rglob("*.png"))[:24]
+    lines = [f"{file.relative_to(digits)},,{sha256_of(file)},0,7,\n" for file in scans]
+    table = tmp_path / "corrections.csv"
+    table.write_text("file,page,sha256,predicted_label,label,reviewed_at\n" + "".join(lines))
+    options = ["--arch", "mlp-4", "--epochs", "1", "--out", tmp_path / "model"]
+    result = run("fit", "--data", digits, "--corrections", table, "--images", digits, *options)
+    assert result.exit_code == ExitCode.OK, result.stderr
+    training = read_card(tmp_path / "model")[0].training
+    assert training["digits"] == 55 + 22
+    assert training["validation"] == {str(digits): "at random", "--corrections": "at random"}
+
+
 def test_a_terminated_fit_can_be_resumed(digits: Path, tmp_path: Path) -> None:
     """SIGTERM in the midst of it keeps the last epoch; --resume ends it, and the checkpoint goes."""
     out = tmp_path / "model"
@@ -136,6 +150,8 @@ def test_a_terminated_fit_can_be_resumed(digits: Path, tmp_path: Path) -> None:
     ("arguments", "code", "message"),
     [
         (["fit", "--data", "{tmp}/none"], ExitCode.INPUT, "subfolders named 0 to 9"),
+        (["fit", "--corrections", "{tmp}/a.csv"], ExitCode.USAGE, "--corrections and --images go together"),
+        (["fit", "--images", "{tmp}"], ExitCode.USAGE, "--corrections and --images go together"),
         (["fit", "--data", "{tmp}/few"], ExitCode.INPUT, "too few"),
         (["fit", "--data", "mnist", "--data-dir", "{tmp}"], ExitCode.INPUT, "four idx files"),
         (["fit", "--data", "{digits}", "--out", "{tmp}/few"], ExitCode.OUTPUT, "not a model folder"),

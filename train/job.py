@@ -26,6 +26,7 @@ from batch_classify.preprocess import VERSION
 from train import checkpoint, data
 from train.calibration import fit_temperature, review_threshold
 from train.checkpoint import Checkpoint
+from train.corrections import load_corrections
 from train.data import Digits
 from train.display import display, training_csv
 from train.evaluation import measure
@@ -40,13 +41,18 @@ _TARGET_ERROR = 0.001  # of the answers that no human is asked to check
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """All that decides what comes out of a training; `names` are of data sets, see `train.data.load`."""
+    """All that decides what comes out of a training.
+
+    `names` are of data sets, see `train.data.load`; `corrections` are a table of answers from a review and
+    the folder with their scans.
+    """
 
     names: Sequence[str]
     data_dir: Path | None
     start: Start
     recipe: Recipe
     device: str = "auto"
+    corrections: tuple[Path, Path] | None = None
 
 
 def fit_model(task: Task, out: Path, console: Console, *, resume: bool = False) -> Card:
@@ -119,8 +125,10 @@ def export_model(place: Path, out: Path) -> Card:
 
 def _digits(task: Task) -> tuple[Digits, Digits, dict[str, str]]:
     """Return the digits to train on, those to validate on, and how the two were split."""
-    sources = [data.load(name, task.data_dir, task.recipe.seed).without_blanks() for name in task.names]
-    halves = [source.split(_VALIDATION_SHARE, task.recipe.seed) for source in sources]
+    sources = {name: data.load(name, task.data_dir, task.recipe.seed).without_blanks() for name in task.names}
+    if task.corrections:
+        sources["--corrections"] = load_corrections(*task.corrections)
+    halves = [source.split(_VALIDATION_SHARE, task.recipe.seed) for source in sources.values()]
     training, validation = (reduce(add, side) for side in zip(*halves, strict=True))
     if not len(validation):
         raise JobError(
@@ -128,14 +136,14 @@ def _digits(task: Task) -> tuple[Digits, Digits, dict[str, str]]:
             f"{len(training)} digits are too few: none is left to validate on. Give it more, or add "
             "--data synthetic.",
         )
-    ways = ("at random" if source.writers is None else "by writer" for source in sources)
-    return training, validation, dict(zip(task.names, ways, strict=True))
+    ways = {name: "at random" if source.writers is None else "by writer" for name, source in sources.items()}
+    return training, validation, ways
 
 
 def _facts(task: Task, device: str, training: Digits, splits: Mapping[str, str]) -> dict[str, Any]:
     """Return what decides the training, as values that JSON knows."""
     return {
-        "data": list(task.names),
+        "data": list(splits),
         "validation": splits,
         "digits": len(training),
         "digits_sha256": training.sha256(),
