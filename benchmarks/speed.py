@@ -1,10 +1,11 @@
-"""How fast the job is, on scans that it draws for itself.
+"""How fast the job is, on scans that it draws for itself or on a folder of one's own.
 
-    python benchmarks/speed.py [--files 5000] [--side 28] [--runs 5]
+    python benchmarks/speed.py [--files 5000] [--side 28] [--runs 5] [--model MODEL]
+    python benchmarks/speed.py --scans FOLDER [--runs 5] [--model MODEL]
 
 Prints the files a second of whole runs (with their reports), and of the steps alone on one core: what a
-worker does (read, decode, preprocess) and the network. Figures are medians over the runs, with the least and
-the greatest.
+worker does (read, decode, preprocess) and the network, whose time depends on how many of the digits are easy.
+Figures are medians over the runs, with the least and the greatest.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ def main() -> None:
     )
     parser.add_argument("--files", type=int, default=5000)
     parser.add_argument("--side", type=int, default=28, help="pixels")
+    parser.add_argument("--scans", type=Path, metavar="FOLDER", help="measure on these instead")
+    parser.add_argument("--model", type=Path, help="default: the one that comes along")
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
     packages = ("numpy", "onnxruntime", "opencv-python")
@@ -67,23 +70,27 @@ def main() -> None:
         f"Python {platform.python_version()},"
     )
     print(", ".join(f"{package} {version(package)}" for package in packages))
-    print(f"{options.files:,} PNGs of {options.side}×{options.side}, {options.runs} runs\n")
     cv2.setNumThreads(1)
-    classifier = Classifier.load(device="cpu")
+    classifier = Classifier.load(options.model, device="cpu")
     with TemporaryDirectory() as place:
-        scans, results = Path(place) / "scans", Path(place) / "results"
-        scans.mkdir()
-        names = draw(scans, options.files, options.side)
+        scans, results = options.scans or Path(place) / "scans", Path(place) / "results"
+        if options.scans:
+            names = list(Scan(scans))
+            print(f"{len(names):,} scans of one's own, {options.runs} runs\n")
+        else:
+            scans.mkdir()
+            names = draw(scans, options.files, options.side)
+            print(f"{len(names):,} PNGs of {options.side}×{options.side}, {options.runs} runs\n")
         with quiet():
             pages = prepare_all(scans, names)
-        images = np.array([page.image for page in pages], np.uint8)
+        images = np.array([page.image for page in pages if page.image is not None], np.uint8)
         chunks = np.array_split(images, -(-len(images) // 64))
         report(
             "read, decode, preprocess (one core)", len(names), lambda: prepare_all(scans, names), options.runs
         )
         report(
             "network (one core)",
-            len(names),
+            len(images),
             lambda: [classifier.model.logits(chunk) for chunk in chunks],
             options.runs,
         )
