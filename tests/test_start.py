@@ -31,6 +31,16 @@ def test_from_a_name() -> None:
     assert "cnn-9" in error_of(ExitCode.USAGE, "cnn-9", None)
 
 
+def test_the_network_of_a_start(fake_model: Path) -> None:
+    """It has the trained weights, or without any random ones of the same shapes."""
+    trained = start_from(None, fake_model)
+    assert trained.weights is not None
+    weights = trained.network().state_dict()
+    assert all(torch.equal(weights[name], value) for name, value in trained.weights.items())
+    fresh = start_from("mlp-4", None).network()
+    assert fresh(torch.zeros(2, 28, 28, dtype=torch.uint8)).shape == (2, 10)
+
+
 @pytest.mark.parametrize("arch", [None, DEFAULT])
 def test_from_the_shipped_model(arch: str | None) -> None:
     """Its network has a name here, and its weights and the hash of its card come along."""

@@ -109,6 +109,15 @@ def test_fine_tuning_a_named_network(digits: Path, tmp_path: Path) -> None:
     assert (first["init"], second["init"]) == (None, cards[0][1])
 
 
+def test_teachers_are_named_in_the_card(fitted: tuple[Result, Path], digits: Path, tmp_path: Path) -> None:
+    """A model teaches another, which remembers by whom; a teacher that is not there is an error."""
+    options = ["--data", digits, "--arch", "mlp-4", "--epochs", "1", "--out", tmp_path / "model"]
+    result = run("fit", *options, "--teacher", fitted[1])
+    assert result.exit_code == ExitCode.OK, result.stderr
+    assert read_card(tmp_path / "model")[0].training["teachers"] == [read_card(fitted[1])[1]]
+    assert run("fit", *options, "--teacher", tmp_path / "none").exit_code == ExitCode.MODEL
+
+
 def test_corrections_are_learnt_too(digits: Path, tmp_path: Path) -> None:
     """The digits of a corrections.csv join the others; the card tells how they were split."""
     scans = sorted(digits.rglob("*.png"))[:24]

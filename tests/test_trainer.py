@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from train import checkpoint
 from train.checkpoint import Checkpoint
 from train.data import Digits
 from train.generator import batch
-from train.trainer import Epoch, Recipe, State, bf16_is_faster, fit, kept_weights, logits_of
+from train.trainer import Epoch, Recipe, State, _targets, bf16_is_faster, fit, kept_weights, logits_of
 
 TINY: Architecture = [
     {"layer": "normalise", "mean": 33.0, "std": 78.0},
@@ -81,6 +82,40 @@ def test_both_parts_of_a_cascade_learn() -> None:
     assert isinstance(network, nn.Sequential)
     for part in (network[1].quick, network[1].careful):
         assert accuracy_of(nn.Sequential(network[0], part), TRAINING, "cpu") > 0.8
+
+
+def test_half_of_a_target_is_what_the_teachers_say() -> None:
+    """The other half is the label; without teachers the labels stay as they are."""
+    batch, labels = torch.zeros(3, 28, 28), torch.tensor([0, 1, 2])
+    teachers = [Constant(3), Constant(4)]
+    targets = _targets(batch, labels, teachers, half=False)
+    assert targets.sum(1).tolist() == pytest.approx([1, 1, 1])
+    assert targets[1].tolist() == pytest.approx([0, 0.5, 0, 0.25, 0.25, 0, 0, 0, 0, 0], abs=1e-4)
+    assert _targets(batch, labels, [], half=False) is labels
+
+
+class Constant(nn.Module):
+    """A network that is sure of one digit whatever it sees."""
+
+    def __init__(self, digit: int) -> None:
+        super().__init__()
+        self.digit = digit
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Give logits."""
+        return 20 * nn.functional.one_hot(torch.full((len(images),), self.digit), 10).float()
+
+
+def test_a_teacher_counts(short: nn.Module) -> None:
+    """With a teacher the weights come out otherwise, the same each time, and the teacher learns nothing."""
+    teacher = trained(replace(SHORT, seed=5))[0]
+    before = deepcopy(teacher)
+    first, second = (
+        fit(TINY, TRAINING, VALIDATION, SHORT, "cpu", lambda _: None, teachers=[teacher]) for _ in range(2)
+    )
+    assert same(first, second)
+    assert not same(first, short)
+    assert same(teacher, before)
 
 
 def test_it_learns() -> None:

@@ -92,6 +92,13 @@ def fit(
         Path | None,
         typer.Option(metavar="MODEL", help="Start from this model folder's weights, to fine-tune it."),
     ] = None,
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Learn also from what this model says (distillation); repeat it for several.",
+        ),
+    ] = None,
     corrections: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Train on the digits of this corrections.csv too; needs --images."),
@@ -133,7 +140,8 @@ def fit(
             seed=seed,
         )
         reviewed = (corrections, images) if corrections and images else None
-        task = Task(data or data_of(start.arch), data_dir, start, recipe, device, reviewed)
+        teachers = [start_from(None, folder) for folder in teacher or ()]
+        task = Task(data or data_of(start.arch), data_dir, start, recipe, device, reviewed, teachers)
         card = fit_model(task, out, console.err, resume=resume)
         console.err.print(
             f"wrote {out}: validation accuracy {card.metrics['validation']['accuracy']:.2%}, temperature "

@@ -44,7 +44,7 @@ class Task:
     """All that decides what comes out of a training.
 
     `names` are of data sets, see `train.data.load`; `corrections` are a table of answers from a review and
-    the folder with their scans.
+    the folder with their scans; `teachers` are trained models to learn from as well.
     """
 
     names: Sequence[str]
@@ -53,6 +53,7 @@ class Task:
     recipe: Recipe
     device: str = "auto"
     corrections: tuple[Path, Path] | None = None
+    teachers: Sequence[Start] = ()
 
 
 def fit_model(task: Task, out: Path, console: Console, *, resume: bool = False) -> Card:
@@ -93,6 +94,7 @@ def fit_model(task: Task, out: Path, console: Console, *, resume: bool = False) 
                 device,
                 report,
                 weights=task.start.weights,
+                teachers=[teacher.network() for teacher in task.teachers],
                 state=earlier.state if earlier else None,
                 save=save,
             )
@@ -150,6 +152,7 @@ def _facts(task: Task, device: str, training: Digits, splits: Mapping[str, str])
         "arch": task.start.arch,
         "architecture": task.start.architecture,
         "init": task.start.sha256,
+        "teachers": [teacher.sha256 for teacher in task.teachers],
         "device": device,
         **task.recipe.to_dict(),
     }

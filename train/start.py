@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import nn
 
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.model import WEIGHTS, load
@@ -27,6 +28,13 @@ class Start:
     architecture: Architecture
     weights: Mapping[str, torch.Tensor] | None = None
     sha256: str | None = None
+
+    def network(self) -> nn.Module:
+        """Build the network, with the trained weights if there are any."""
+        network = build(self.architecture)
+        if self.weights is not None:
+            network.load_state_dict(self.weights)
+        return network
 
 
 def start_from(arch: str | None, init: Path | None) -> Start:

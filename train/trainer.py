@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -125,13 +125,16 @@ def fit(
     report: Callable[[Epoch], None],
     *,
     weights: Mapping[str, torch.Tensor] | None = None,
+    teachers: Sequence[nn.Module] = (),
     state: State | None = None,
     save: Callable[[State], None] = _ignore,
 ) -> nn.Module:
     """Train a network and return it, on `device` and in evaluation mode.
 
     It starts from `weights` or from random ones. After each epoch `report` hears how it went and `save`
-    gets the state, with the logits of the validation digits. With that as `state` the training goes on:
+    gets the state, with the logits of the validation digits. From `teachers` it learns as well: half of each
+    target is the mean of their softmaxes on the same varied picture (distillation, Hinton et al. 2015; the
+    same picture for both, Beyer et al. 2022). With that as `state` the training goes on:
     on the same machine the weights come out the same to the bit. Raises JobError (USAGE) if the loss is
     no longer finite.
     """
@@ -143,6 +146,8 @@ def fit(
     images = torch.from_numpy(training.images).to(device)
     labels = torch.from_numpy(training.labels).to(device)
     batches = max(1, len(images) // recipe.batch_size)
+    for teacher in teachers:
+        teacher.to(device).to(memory_format=torch.channels_last).eval()
     parts = _parts(network.to(device).to(memory_format=torch.channels_last), recipe, batches, device)
     if state is None:
         done = 0
@@ -152,7 +157,7 @@ def fit(
         parts.restore(state)
     for number in range(done + 1, recipe.epochs + 1):
         start = time.perf_counter()
-        loss, rate = _epoch(parts, images, labels, recipe, batches, half=half)
+        loss, rate = _epoch(parts, images, labels, teachers, recipe, batches, half=half)
         trained_in = time.perf_counter() - start
         if not math.isfinite(loss):
             raise JobError(
@@ -197,6 +202,7 @@ def _epoch(
     parts: _Parts,
     images: torch.Tensor,
     labels: torch.Tensor,
+    teachers: Sequence[nn.Module],
     recipe: Recipe,
     batches: int,
     *,
@@ -210,12 +216,24 @@ def _epoch(
         batch = images[chosen].float()
         if recipe.augment:
             batch = augment(batch, parts.generator)
-        total += _step(parts.network, batch, labels[chosen], parts.optimiser, half=half)
+        targets = _targets(batch, labels[chosen], teachers, half=half)
+        total += _step(parts.network, batch, targets, parts.optimiser, half=half)
         rate = parts.optimiser.param_groups[0]["lr"]
         parts.schedule.step()
         if parts.average:
             parts.average.update_parameters(parts.network)
     return total.item() / batches, float(rate)
+
+
+def _targets(
+    batch: torch.Tensor, labels: torch.Tensor, teachers: Sequence[nn.Module], *, half: bool
+) -> torch.Tensor:
+    """Return the labels int64 [N], or with teachers the probabilities float32 [N, 10] to be learnt."""
+    if not teachers:
+        return labels
+    with torch.no_grad(), torch.autocast(batch.device.type, torch.bfloat16, enabled=half):
+        shares = torch.stack([teacher(batch).float().softmax(1) for teacher in teachers]).mean(0)
+    return (F.one_hot(labels, 10) + shares) / 2
 
 
 def _moving_average(average: torch.Tensor, weights: torch.Tensor, steps: torch.Tensor | int) -> torch.Tensor:
@@ -226,15 +244,15 @@ def _moving_average(average: torch.Tensor, weights: torch.Tensor, steps: torch.T
 def _step(
     network: nn.Module,
     images: torch.Tensor,
-    labels: torch.Tensor,
+    targets: torch.Tensor,
     optimiser: torch.optim.Optimizer,
     *,
     half: bool,
 ) -> torch.Tensor:
     with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
         logits = network(images)
-    answers = len(logits) // len(labels)  # a cascade gives two to each picture
-    loss = F.cross_entropy(logits.float(), labels.repeat(answers))
+    answers = len(logits) // len(targets)  # a cascade gives two to each picture
+    loss = F.cross_entropy(logits.float(), torch.cat(answers * [targets]))
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
     optimiser.step()
