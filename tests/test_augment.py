@@ -145,3 +145,11 @@ def test_specks_are_black_or_white(images: torch.Tensor) -> None:
     assert set(specks.tolist()) == {0.0, 1.0}
     assert abs(specks.mean() - 0.5) < 0.05
     assert abs(len(specks) / grey.numel() - 0.1) < 0.02
+
+
+def test_gentle_changes_bend_alone(images: torch.Tensor) -> None:
+    """Only the shape varies: nothing but `_bend` draws from the generator."""
+    gentle = augment(images, torch.Generator().manual_seed(3), gentle=True)
+    bent = module._bend(images.unsqueeze(1) / 255, torch.Generator().manual_seed(3)).squeeze(1) * 255
+    assert torch.equal(gentle, bent.clamp(0, 255))
+    assert not torch.equal(gentle, varied(images, 3))

@@ -26,7 +26,7 @@ def test_a_tutorials_network_is_trained_as_there(name: str, epochs: int, batch_s
     recipe = recipe_of(name, None)
     assert (recipe.epochs, recipe.batch_size, recipe.lr) == (epochs, batch_size, 1e-3)
     assert (recipe.optimiser, recipe.schedule, recipe.weight_decay) == ("adam", "constant", 0)
-    assert not recipe.augment and not recipe.ema
+    assert recipe.augment == "none" and not recipe.ema
     assert data_of(name) == ("mnist",)
 
 
@@ -36,10 +36,12 @@ def test_each_tutorial_is_covered() -> None:
 
 
 def test_the_presets_of_ours() -> None:
-    """Standard is the default with 30 epochs; quick takes less, best more."""
+    """Standard is the default with 30 epochs; quick takes less, best more, and refine a few gentle ones."""
     quick, standard, best = (recipe_of(DEFAULT, preset) for preset in ("quick", "standard", "best"))
     assert standard == recipe_of(DEFAULT, None) == recipe_of("unnamed", None)
     assert quick.epochs < standard.epochs == 30 < best.epochs
+    refine = recipe_of(DEFAULT, "refine", fine_tune=True)
+    assert (refine.epochs, refine.augment, refine.lr) == (6, "gentle", pytest.approx(1e-3))
     assert data_of(DEFAULT) == data_of("vgg-tiny") == ("mnist", "synthetic")
     assert [arch_of(preset) for preset in ("quick", None, "standard", "best")] == ["vgg-tiny", *3 * [DEFAULT]]
 
@@ -60,7 +62,7 @@ def test_fine_tuning_is_gentle() -> None:
 
 @pytest.mark.parametrize(
     ("name", "preset", "message"),
-    [(DEFAULT, "slow", "quick, standard, best"), ("cnn-2", "quick", "--epochs")],
+    [(DEFAULT, "slow", "quick, standard, best, refine"), ("cnn-2", "quick", "--epochs")],
 )
 def test_presets_that_there_are_not(name: str, preset: str, message: str) -> None:
     """The message names the preset, and what to do instead."""

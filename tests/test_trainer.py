@@ -34,7 +34,7 @@ TINY: Architecture = [
 TRAINING = Digits(*batch(400, np.random.default_rng(1)))
 VALIDATION = Digits(*batch(50, np.random.default_rng(2)))
 SHORT = Recipe(epochs=2, batch_size=64, lr=1e-2)
-PLAIN = replace(SHORT, optimiser="adam", schedule="constant", weight_decay=0, augment=False, ema=False)
+PLAIN = replace(SHORT, optimiser="adam", schedule="constant", weight_decay=0, augment="none", ema=False)
 
 
 def accuracy_of(network: torch.nn.Module, digits: Digits, device: str) -> float:
@@ -159,7 +159,13 @@ def test_a_plain_recipe_trains_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"optimiser": "adamw", "weight_decay": 0.5}, {"schedule": "one-cycle"}, {"augment": True}]
+    "change",
+    [
+        {"optimiser": "adamw", "weight_decay": 0.5},
+        {"schedule": "one-cycle"},
+        {"augment": "full"},
+        {"augment": "gentle"},
+    ],
 )
 def test_each_part_of_a_recipe_counts(change: dict[str, Any]) -> None:
     """Another optimiser, schedule or augmentation gives other weights."""

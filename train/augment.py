@@ -14,18 +14,16 @@ _KNOTS = 5  # control points a side of the elastic field
 _RARELY = 0.06  # of the pictures suffer each of the rougher changes
 
 
-def augment(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def augment(images: torch.Tensor, generator: torch.Generator, *, gentle: bool = False) -> torch.Tensor:
     """Vary pictures, float32 [N, 28, 28] from 0 to 255; the result has the same shape and range.
 
     What a few of them suffer first: an outline instead of strokes, a stray line, specks. Then the shape
     (affine and elastic in one resampling; Simard et al. 2003), the pen's width, its darkness, blur and noise.
+    If `gentle`, only the shape varies.
     """
-    varied = _hollow(images.unsqueeze(1) / 255, generator)
-    varied = _cross(varied, generator)
-    varied = _speckle(varied, generator)
-    varied = _bend(varied, generator)
-    varied = _vary_width(varied, generator)
-    varied = _soften(varied, generator)
+    varied = images.unsqueeze(1) / 255
+    for change in [_bend] if gentle else [_hollow, _cross, _speckle, _bend, _vary_width, _soften]:
+        varied = change(varied, generator)
     return (varied.squeeze(1) * 255).clamp(0, 255)
 
 

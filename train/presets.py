@@ -10,9 +10,10 @@ from train.architectures import DEFAULT
 from train.trainer import Recipe
 
 _OURS = {
-    "quick": Recipe(epochs=1, batch_size=128, augment=False),
+    "quick": Recipe(epochs=1, batch_size=128, augment="none"),
     "standard": Recipe(),
     "best": Recipe(epochs=120),
+    "refine": Recipe(epochs=6, lr=1e-2, augment="gentle"),
 }
 _PLAIN = Recipe(
     epochs=10,
@@ -21,7 +22,7 @@ _PLAIN = Recipe(
     weight_decay=0,
     optimiser="adam",
     schedule="constant",
-    augment=False,
+    augment="none",
     ema=False,
 )
 _TUTORIALS = {

@@ -46,7 +46,7 @@ class Recipe:
     weight_decay: float = 0.05
     optimiser: Literal["adam", "adamw"] = "adamw"
     schedule: Literal["constant", "one-cycle"] = "one-cycle"
-    augment: bool = True
+    augment: Literal["full", "gentle", "none"] = "full"
     ema: bool = True
     seed: int = 0
 
@@ -214,8 +214,8 @@ def _epoch(
     order = torch.randperm(len(images), generator=parts.generator, device=images.device)
     for chosen in order[: batches * recipe.batch_size].chunk(batches):
         batch = images[chosen].float()
-        if recipe.augment:
-            batch = augment(batch, parts.generator)
+        if recipe.augment != "none":
+            batch = augment(batch, parts.generator, gentle=recipe.augment == "gentle")
         targets = _targets(batch, labels[chosen], teachers, half=half)
         total += _step(parts.network, batch, targets, parts.optimiser, half=half)
         rate = parts.optimiser.param_groups[0]["lr"]
