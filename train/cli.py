@@ -69,9 +69,9 @@ def fit(
     preset: Annotated[
         str | None,
         typer.Option(
-            metavar="quick|standard|best",
-            help="How long to train: to 99 % on MNIST in seconds, well, or longer still. Default: standard. "
-            "The tutorials' networks have their own.",
+            metavar="quick|standard|best|refine",
+            help="How long to train: to 99 % on MNIST in seconds, well, or longer still; refine is a few "
+            "gentle epochs more for --init. Default: standard. The tutorials' networks have their own.",
         ),
     ] = None,
     epochs: Annotated[
