@@ -16,6 +16,7 @@ from batch_classify.row import Status
 
 if TYPE_CHECKING:
     from batch_classify.classifier import Classifier
+    from batch_classify.corrections import Corrections
     from batch_classify.job import Effort, Report
     from batch_classify.report.shortlist import Card
     from batch_classify.report.summary import Summary
@@ -95,6 +96,10 @@ def classify(
             "--format", callback=_formats, metavar="csv,html", help="What to write; csv is always written."
         ),
     ] = "csv,html",
+    corrections: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Answers from a review, which go before the model's and are kept."),
+    ] = None,
     max_errors: Annotated[
         str,
         typer.Option(callback=_allowance, metavar="N|N%", help="Unreadable files to put up with."),
@@ -114,10 +119,12 @@ def classify(
     with console.exit_codes():
         # Imported here, so that --help and --version answer at once.
         from batch_classify.classifier import Classifier
+        from batch_classify.corrections import Corrections, read_corrections
         from batch_classify.job import Effort, Report
         from batch_classify.scan import Selection
 
         _check_input(input)
+        answers = read_corrections(corrections) if corrections else Corrections()
         classifier = Classifier.load(model, device, review_below)
         report = Report(probabilities=probabilities, page="html" in formats)
         if input.is_dir():
@@ -129,11 +136,12 @@ def classify(
                 selection,
                 Effort(batch_size, workers),
                 report,
+                answers,
                 quiet=quiet,
                 verbose=verbose,
             )
         else:
-            summary = _image(input, classifier, out, report, quiet=quiet)
+            summary = _image(input, classifier, out, report, answers, quiet=quiet)
         if summary.unread > _allowed(max_errors, summary.files):
             raise JobError(
                 ExitCode.UNREADABLE_FILES,
@@ -149,6 +157,7 @@ def _folder(
     selection: Selection,
     effort: Effort,
     report: Report,
+    answers: Corrections,
     *,
     quiet: bool,
     verbose: bool,
@@ -168,11 +177,13 @@ def _folder(
     def watch(cards: Sequence[Card]) -> None:
         advance(sum(card.row.page in (None, 1) for card in cards))
         for card in cards if verbose else ():
-            if card.row.status is not Status.OK:
+            if card.row.status not in (Status.OK, Status.REVIEWED):
                 say(present.concern(card.row), markup=False)
 
     with progress(console.err, scan.count, quiet=quiet) as advance:
-        outcome = job.run(scan, classifier, results, effort=effort, report=report, watch=watch)
+        outcome = job.run(
+            scan, classifier, results, effort=effort, report=report, corrections=answers, watch=watch
+        )
     if not quiet:
         say(present.counts(outcome.summary, outcome.ignored))
         say(present.place(outcome), markup=False)
@@ -180,7 +191,13 @@ def _folder(
 
 
 def _image(
-    file: Path, classifier: Classifier, results: Path | None, report: Report, *, quiet: bool
+    file: Path,
+    classifier: Classifier,
+    results: Path | None,
+    report: Report,
+    answers: Corrections,
+    *,
+    quiet: bool,
 ) -> Summary:
     """Print what one image says, and write a report only where `results` is given."""
     from batch_classify import job, present
@@ -193,12 +210,21 @@ def _image(
 
     if results is not None:
         effort = job.IN_THIS_PROCESS
-        outcome = job.run(OneFile(file), classifier, results, effort=effort, report=report, watch=watch)
+        outcome = job.run(
+            OneFile(file),
+            classifier,
+            results,
+            effort=effort,
+            report=report,
+            corrections=answers,
+            watch=watch,
+        )
         if not quiet:
             console.err.print(present.place(outcome), markup=False)
         return outcome.summary
     summary = Summary()
-    for cards in job.classify(OneFile(file), classifier, job.IN_THIS_PROCESS):
+    for found in job.classify(OneFile(file), classifier, job.IN_THIS_PROCESS):
+        cards = job.corrected(found, answers)
         watch(cards)
         for card in cards:
             summary.add(card.row)

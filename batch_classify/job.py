@@ -12,7 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from batch_classify.classifier import Classifier
+from batch_classify.corrections import Corrections, read_corrections
 from batch_classify.decide import Prediction
 from batch_classify.decode import quiet
 from batch_classify.errors import ExitCode, JobError
@@ -82,6 +83,7 @@ class Outcome:
 AUTO = Effort()
 IN_THIS_PROCESS = Effort(workers=0)
 FULL = Report()
+NO_CORRECTIONS = Corrections()
 
 Seconds = defaultdict[str, float]
 
@@ -93,10 +95,12 @@ def run(
     *,
     effort: Effort = AUTO,
     report: Report = FULL,
+    corrections: Corrections = NO_CORRECTIONS,
     watch: Callable[[Sequence[Card]], None] = lambda cards: None,
 ) -> Outcome:
     """Classify the candidates and write a run's folder into `results`; `watch` sees the rows go by.
 
+    A human's answers go before the model's: `corrections`, and those that `results` keeps from earlier runs.
     Raises JobError: INPUT if there is no candidate or the input goes away, OUTPUT if nothing can be written.
     Then `latest` and the earlier runs stay as they were.
     """
@@ -105,8 +109,10 @@ def run(
     seconds: Seconds = defaultdict(float)
     summary, shortlist = Summary(), Shortlist()
     with writing(results) as folder:
+        answers = corrections.kept_in(results)
         with Table(folder / TABLE, probabilities=report.probabilities) as table:
-            for cards in classify(candidates, classifier, effort, seconds):
+            for found in classify(candidates, classifier, effort, seconds):
+                cards = corrected(found, answers)
                 with _timed(seconds, "write"):
                     for card in cards:
                         table.write(card.row)
@@ -120,7 +126,7 @@ def run(
             input=os.fspath(candidates.path.absolute()),
             ignored=candidates.ignored,
             seconds=seconds,
-            settings=_settings(candidates, classifier, effort, report),
+            settings=_settings(candidates, classifier, effort, report) | {"corrections": len(answers)},
             versions=_versions(classifier.model.device),
             model=classifier.model.card.name,
             model_sha256=classifier.model.sha256,
@@ -139,19 +145,22 @@ def classify_folder(
     selection: Selection = ALL_IMAGES,
     review_below: float | None = None,
     probabilities: bool = False,
+    corrections: Path | None = None,
     effort: Effort = IN_THIS_PROCESS,
 ) -> pd.DataFrame:
     """Classify a folder and return the table that predictions.csv would hold; writes no results.
 
     With workers (`effort=AUTO` takes one a CPU) the caller's script needs the usual
-    `if __name__ == "__main__":` of multiprocessing. Raises JobError (INPUT, MODEL, ENVIRONMENT).
+    `if __name__ == "__main__":` of multiprocessing. `corrections` is a corrections.csv from a review.
+    Raises JobError (INPUT, MODEL, ENVIRONMENT, USAGE).
     """
+    answers = read_corrections(corrections) if corrections else NO_CORRECTIONS
     classifier = Classifier.load(model, device, review_below)
     with TemporaryDirectory() as place:
         path = Path(place) / TABLE
         with Table(path, probabilities=probabilities) as table:
             for cards in classify(Scan(Path(folder), selection), classifier, effort):
-                for card in cards:
+                for card in corrected(cards, answers):
                     table.write(card.row)
         return read_table(path)
 
@@ -193,6 +202,11 @@ def classify(
             f"{candidates.path} holds no image ({candidates.ignored:,} other files). "
             "Name a folder with scans, or say with --include which of its files are images.",
         )
+
+
+def corrected(cards: Sequence[Card], answers: Corrections) -> list[Card]:
+    """Return the cards with a human's answer on the rows that have one."""
+    return [replace(card, row=answers.on(card.row)) for card in cards]
 
 
 def _prepared(candidates: Scan | OneFile, effort: Effort, device: str) -> Iterator[list[Prepared]]:

@@ -17,6 +17,8 @@ from batch_classify.row import Row, Status
 def answer(row: Row) -> str:
     """Tell one picture's digit, its confidence and the runner-up in a line, or why there is none."""
     place = name(row)
+    if row.status is Status.REVIEWED:
+        return f"{place}: {'no digit' if row.label is None else row.label}  (answered by a human)"
     if row.label is None or row.confidence is None or row.second_confidence is None:
         return f"{place}: no digit, {row.status} ({why(row)})"
     line = f"{place}: {row.label}  {percent(row.confidence)}"

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     LOW_CONFIDENCE = "low_confidence"
     BLANK = "blank"
     SEVERAL_DIGITS = "several_digits"
+    NOT_A_DIGIT = "not_a_digit"
     UNREADABLE = "unreadable"
     EMPTY_FILE = "empty_file"
     TOO_LARGE = "too_large"

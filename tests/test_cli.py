@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -104,6 +105,8 @@ def test_unreadable_files_beyond_the_allowance_give_a_code(
         (["empty"], ExitCode.INPUT, "no image"),
         (["scans", "-m", "nowhere"], ExitCode.MODEL, "nowhere"),
         (["scans", "-o", "file"], ExitCode.OUTPUT, "file"),
+        (["scans", "--corrections", "missing.csv"], ExitCode.INPUT, "missing.csv"),
+        (["scans", "--corrections", "file"], ExitCode.INPUT, "has no column"),
         (["scans", "-o", "scans"], ExitCode.USAGE, "--out"),
         ([], ExitCode.USAGE, "INPUT"),
         ([""], ExitCode.USAGE, "empty"),
@@ -127,6 +130,23 @@ def test_what_cannot_run_says_why(
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_corrections_reach_the_table(scans: Path, fake_model: Path, tmp_path: Path) -> None:
+    """A human's answer is in the table and is kept; lines that contradict each other end with code 2."""
+    sha256 = hashlib.sha256((scans / "1.png").read_bytes()).hexdigest()
+    answers = tmp_path / "answers.csv"
+    answers.write_text(f"file,page,sha256,label\n1.png,,{sha256},9\n")
+    done = call(scans, "-m", fake_model, "--corrections", answers, cwd=tmp_path)
+    assert done.returncode == ExitCode.OK, done.stderr
+    rows = (tmp_path / "results" / "latest" / "predictions.csv").read_text().splitlines()
+    assert rows[2].startswith("1.png,,9,,reviewed,,")
+    assert sha256 in (tmp_path / "results" / "corrections.csv").read_text()
+    image = call(scans / "1.png", "-m", fake_model, "--corrections", answers, cwd=tmp_path)
+    assert image.stdout == "1.png: 9  (answered by a human)\n"
+    answers.write_text(answers.read_text() + f"1.png,,{sha256},8\n")
+    done = call(scans, "-m", fake_model, "--corrections", answers, cwd=tmp_path)
+    assert (done.returncode, "lines 2 and 3" in done.stderr) == (ExitCode.USAGE, True)
 
 
 def test_one_image_is_answered_in_the_terminal(scans: Path, fake_model: Path, tmp_path: Path) -> None:

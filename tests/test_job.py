@@ -11,6 +11,7 @@ import socket
 import struct
 import zlib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
@@ -20,6 +21,7 @@ from PIL import Image
 
 import batch_classify
 from batch_classify.classifier import Classifier
+from batch_classify.corrections import Correction, Corrections
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.job import IN_THIS_PROCESS, Effort, Report, classify, run
 from batch_classify.row import Status
@@ -295,6 +297,27 @@ def test_reports_inside_the_input_are_not_scanned(few: Path, classifier: Classif
     results = few / "results"
     outcome = run(Scan(few, skip=results), classifier, results)
     assert outcome.summary.files == 5
+
+
+def test_what_people_answered_goes_before_the_model(
+    few: Path, classifier: Classifier, tmp_path: Path
+) -> None:
+    """Their rows are `reviewed`, in this run and in later ones; the other rows stay as they were."""
+    out = tmp_path / "out"
+    before = table(run(Scan(few), classifier, out).folder)
+    given = [
+        Correction("moved.png", None, before[1]["sha256"], None, 4, datetime.now(UTC)),
+        Correction("3.png", None, before[3]["sha256"], None, None, datetime.now(UTC)),
+    ]
+    first = run(Scan(few), classifier, out, corrections=Corrections(given)).folder
+    later = run(Scan(few), classifier, out).folder
+    rows = table(first)
+    cells = [(row["status"], row["label"], row["reason"], row["confidence"]) for row in rows]
+    assert cells[1] == ("reviewed", "4", "", "")
+    assert cells[3] == ("reviewed", "", "not_a_digit", "")
+    assert [rows[place] for place in (0, 2, 4)] == [before[place] for place in (0, 2, 4)]
+    assert (first / "predictions.csv").read_bytes() == (later / "predictions.csv").read_bytes()
+    assert json.loads((later / "run.json").read_text())["settings"]["corrections"] == 2
 
 
 def test_python_callers_get_a_data_frame(few: Path, fake_model: Path) -> None:

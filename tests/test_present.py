@@ -22,6 +22,8 @@ BROKEN = Row("b.tif", 3, Status.ERROR, Reason.UNREADABLE, "its pixels do not dec
         (SEVEN, "a.png: 7  98.7%  (next: 1, 1.1%)"),
         (DOUBTFUL, "a.png: 7  50.0%  (next: 1, 1.1%)  review: not sure enough"),
         (BROKEN, "b.tif, page 3: no digit, error (damaged picture: its pixels do not decode)"),
+        (Row("a.png", None, Status.REVIEWED, label=7), "a.png: 7  (answered by a human)"),
+        (Row("a.png", None, Status.REVIEWED, Reason.NOT_A_DIGIT), "a.png: no digit  (answered by a human)"),
     ],
 )
 def test_an_answer_is_one_line(row: Row, line: str) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_classify import __version__
+from batch_classify.corrections import SURE
 from batch_classify.decode import Grey
 from batch_classify.present import name, why
 from batch_classify.report.page import templates
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 MOST_MISTAKES = 200
 MOST_SUSPECTS = 50
-SURE = 0.95
-"""From this probability of another digit on, a label is suspect."""
 
 WIDTH, HEIGHT = 520, 220  # of a chart, px
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 10, 24  # margins inside it

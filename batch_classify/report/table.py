@@ -44,7 +44,7 @@ def columns(probabilities: bool) -> tuple[str, ...]:
 def to_line(row: Row, probabilities: bool) -> str:
     r"""Write a row as its line of the CSV, `\n` included."""
     cells = [
-        _quoted(to_cell(row.file)),
+        quoted(to_cell(row.file)),
         _whole(row.page),
         _whole(row.label),
         _share(row.confidence),
@@ -61,7 +61,8 @@ def to_line(row: Row, probabilities: bool) -> str:
     return ",".join(cells) + "\n"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Return a text as a cell of a CSV, in quotes where it needs them."""
     return '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text
 
 
