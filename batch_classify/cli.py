@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from batch_classify.classifier import Classifier
     from batch_classify.corrections import Corrections
     from batch_classify.job import Effort, Report
-    from batch_classify.report.shortlist import Card
+    from batch_classify.report.card import Card
     from batch_classify.report.summary import Summary
     from batch_classify.scan import Selection
 

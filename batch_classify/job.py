@@ -30,8 +30,10 @@ from batch_classify.decode import quiet
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.pool import cpu_count, in_order
 from batch_classify.prepare import Prepared, crashed, prepare_all
+from batch_classify.report.card import Card
+from batch_classify.report.pack import PAGE_BYTES
 from batch_classify.report.page import write_page
-from batch_classify.report.shortlist import Card, Shortlist
+from batch_classify.report.spool import Spool
 from batch_classify.report.summary import Run, Summary, run_record, write_run
 from batch_classify.report.table import Table, read_table
 from batch_classify.results import publish, writing
@@ -65,10 +67,14 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What to write beside run.json and the table: the columns p0 to p9 in it, and the page."""
+    """What to write beside run.json and the table: the columns p0 to p9 in it, and the page.
+
+    In `page_bytes` bytes the page holds as many pictures as fit; its rows are there in any case.
+    """
 
     probabilities: bool = False
     page: bool = True
+    page_bytes: int = PAGE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +113,8 @@ def run(
     started = datetime.now(UTC)
     begun = time.perf_counter()
     seconds: Seconds = defaultdict(float)
-    summary, shortlist = Summary(), Shortlist()
-    with writing(results) as folder:
+    summary = Summary()
+    with writing(results) as folder, Spool(folder) as spool:
         answers = corrections.kept_in(results)
         with Table(folder / TABLE, probabilities=report.probabilities) as table:
             for found in classify(candidates, classifier, effort, seconds):
@@ -117,7 +123,8 @@ def run(
                     for card in cards:
                         table.write(card.row)
                         summary.add(card.row)
-                        shortlist.offer(card)
+                        if report.page:
+                            spool.offer(card)
                 watch(cards)
         seconds["total"] = time.perf_counter() - begun
         record = Run(
@@ -130,9 +137,10 @@ def run(
             versions=_versions(classifier.model.device),
             model=classifier.model.card.name,
             model_sha256=classifier.model.sha256,
+            metrics=classifier.model.card.metrics,
         )
         if report.page:
-            write_page(folder / PAGE, shortlist, summary, record)
+            write_page(folder / PAGE, spool, summary, record, report.page_bytes)
         write_run(folder / RECORD, run_record(record, summary))
         return Outcome(publish(folder, started), summary, candidates.ignored)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from batch_classify.decode import DEFAULT_LIMITS, Grey, Page, decode, read
 from batch_classify.preprocess import preprocess
-from batch_classify.report.shortlist import thumbnail
+from batch_classify.report.card import thumbnail
 from batch_classify.row import Reason
 
 

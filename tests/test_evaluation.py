@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from batch_classify.classifier import Classifier
 from batch_classify.decide import probabilities
 from batch_classify.errors import ExitCode, JobError
-from batch_classify.report.shortlist import Card
+from batch_classify.report.card import Card
 from batch_classify.row import Reason, Row, Status
 from train.data import Digits
 from train.evaluation import (

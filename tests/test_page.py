@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 import re
 from dataclasses import replace
@@ -14,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from batch_classify.filename import to_cell
+from batch_classify.report.card import Card
 from batch_classify.report.page import (
     REASON_WORDS,
     STATUS_WORDS,
@@ -22,12 +25,19 @@ from batch_classify.report.page import (
     visible,
     write_page,
 )
-from batch_classify.report.shortlist import Card, Shortlist
+from batch_classify.report.spool import Spool
 from batch_classify.report.summary import Run, Summary
 from batch_classify.row import Reason, Row, Status
 
 NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
-RUN = Run(NOW, NOW, "/scans/box 7", 0, {}, {}, {}, "default", "ab" * 32)
+VALIDATION = {
+    "count": 100,
+    "accuracy": 0.99,
+    "accepted_error": 0.001,
+    "accuracy_by_confidence": {"0.5": [2, 0.5], "0.999": [90, 1.0]},
+}
+SETTINGS = {"review_below": 0.84, "batch_size": 64}
+RUN = Run(NOW, NOW, "/scans/box 7", 0, {}, SETTINGS, {}, "default", "ab" * 32, {"validation": VALIDATION})
 SCAN = np.full((60, 40), 200, np.uint8)
 SEEN = np.eye(28, dtype=np.uint8) * 255
 CARDS = [
@@ -70,14 +80,21 @@ class Outline(HTMLParser):
         return [attributes for tag, attributes in self.tags if tag == name]
 
 
-def page_of(path: Path, cards: list[Card], run: Run = RUN, capacity: int = 2000) -> str:
+def page_of(path: Path, cards: list[Card], run: Run = RUN, most_rows: int = 2000) -> str:
     """Write the page of these cards, and return it."""
-    shortlist, summary = Shortlist(capacity), Summary()
-    for card in cards:
-        summary.add(card.row)
-        shortlist.offer(card)
-    write_page(path, shortlist, summary, run)
+    summary = Summary()
+    with Spool(path.parent, most_rows) as spool:
+        for card in cards:
+            summary.add(card.row)
+            spool.offer(card)
+        write_page(path, spool, summary, run)
     return path.read_text("utf-8")
+
+
+def rows_of(page: str) -> list[list[object]]:
+    """Return the values of the rows that the page holds."""
+    found = re.findall(r'<script type="application/json" data-kind="rows">(.*?)</script>', page, re.DOTALL)
+    return [values for text in found for values in json.loads(text)["rows"]]
 
 
 def words(page: str) -> str:
@@ -95,18 +112,46 @@ def path(tmp_path: Path) -> Path:
     "said",
     [
         "4 scans in 4 files. 3 need a look.",
-        "This page shows all rows",
-        "/scans/box 7 2026-11-21 02:00 UTC",
-        "5 61.3% or 6: 30.0% review Not sure enough 5.png",
-        "no digit rejected Nothing written on it no ink anywhere pages.tif page 2",
-        "error Damaged picture cut short (broken <data>) cut.jpg",
-        "7 >99.9% or 1: <0.1% ok 7.png",
-        "Model default (abababababab), batch-classify",
+        "/scans/box 7 2026-11-21 02:00 UTC Model default (abababababab)",
+        "1 review an answer to check 1 rejected no single digit there 1 error could not be read 1 ok",
+        "1 Nothing written on it 1 Not sure enough 1 Damaged picture",
+        "scans 0 0 0 0 0 1 0 1 0 0",
+        "below 84.0 (dashed) they go to review",
+        "sure <50 50–70 70–80 80–90 90–95 95–99 99–99.9 >99.9 scans 0 1 0 0 0 0 0 1",
+        "right when measured – 50.0% of 2 – – – – – >99.9% of 90",
+        "on 100 digits that it was not trained on, 99.00% of its answers were right; of those that it would "
+        "have let pass, 0.10% were wrong",
+        "Settings batch_size 64 review_below 0.84",
+        "batch-classify",
     ],
 )
 def test_what_the_page_says(path: Path, said: str) -> None:
-    """The counts, the answers, the reasons in plain words and where all comes from are there to read."""
+    """When, on what, by which model; the counts, the reasons, and what a confidence was worth."""
     assert said in words(page_of(path, CARDS))
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        {},
+        {"validation": 3},
+        {"validation": {"count": "many"}},
+        {"validation": VALIDATION | {"accuracy_by_confidence": {"0.3": [1, 1.0]}}},
+        {"validation": VALIDATION | {"accuracy_by_confidence": [1, 2]}},
+    ],
+)
+def test_a_card_without_figures(path: Path, metrics: dict[str, object]) -> None:
+    """A model whose card says nothing of use, or something else, is no reason to fail."""
+    assert "measured" not in words(page_of(path, CARDS, replace(RUN, metrics=metrics)))
+
+
+def test_suspect_answers_are_announced(path: Path) -> None:
+    """An answer that the model strongly contradicts is said to be suspect, and its row is marked."""
+    shares = (0.0, 0.99, 0.01, *[0.0] * 7)
+    card = Card(Row("a.png", None, Status.REVIEWED, label=2, probabilities=shares), SCAN, SEEN)
+    page = page_of(path, [card])
+    assert "1 answer of a human is suspect" in words(page)
+    assert rows_of(page)[0][-3:] == [1, 0.99, 1]
 
 
 @pytest.mark.parametrize(
@@ -123,27 +168,18 @@ def test_few_cards(path: Path, cards: list[Card], said: str) -> None:
 
 
 def test_a_part_says_that_it_is_one(path: Path) -> None:
-    """A page that holds only the most urgent rows says of how many, and where the others are."""
-    page = page_of(path, CARDS, capacity=2)
-    assert "This page shows the 2 of 4 rows that need a human most; all rows are in predictions.csv" in words(
-        page
-    )
-    assert len(re.findall('<li class="card', page)) == 2
+    """A page that does not hold all rows says how many it holds, which, and where the others are."""
+    page = page_of(path, [*CARDS, CARDS[3]], most_rows=4)
+    said = "This page holds 4 of 5 rows: every row that needs a human, and a random sample of the rest."
+    assert said in words(page)
+    assert len(rows_of(page)) == 4
+    assert "This page holds" not in words(page_of(path, CARDS))
 
 
 def test_links_are_relative(path: Path) -> None:
     """The run's folder can move: the page points only to its neighbours."""
-    links = [link["href"] for link in Outline(page_of(path, CARDS)).all("a")]
-    assert links == ["predictions.csv", "run.json"]
-
-
-def test_pictures_are_in_the_page(path: Path) -> None:
-    """Each picture is part of the file and has an alternative text; a missing one is said to be missing."""
-    page = page_of(path, CARDS)
-    pictures = Outline(page).all("img")
-    assert len(pictures) == 5
-    assert all((picture["src"] or "").startswith("data:image/") and picture["alt"] for picture in pictures)
-    assert words(page).count("no picture") == 3
+    links = {link["href"] for link in Outline(page_of(path, CARDS)).all("a")}
+    assert links == {"predictions.csv", "run.json"}
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -159,11 +195,11 @@ def test_a_hostile_name_is_only_a_text(path: Path, name: str) -> None:
 
 
 def test_a_name_reads_as_in_the_table(path: Path) -> None:
-    """A name is shown as predictions.csv has it, and characters that cannot be seen are written out."""
+    """A row's file is spelt as predictions.csv has it; of the folder, what cannot be seen is written out."""
     cards = [replace(CARDS[0], row=replace(CARDS[0].row, file=name)) for name in HOSTILE]
-    texts = Outline(page_of(path, cards)).texts
-    assert {HOSTILE[0], "two\\nlines\\r.png", "\\u202egnp.exe", "caf\\xe9\\x1b[2J.png"} <= set(texts)
-    assert "./=cmd|' /C calc'!A0" in texts
+    assert [values[0] for values in rows_of(page_of(path, cards))] == [to_cell(name) for name in HOSTILE]
+    texts = Outline(page_of(path, CARDS, replace(RUN, input="a/\u202egnp.exe"))).texts
+    assert "\\u202egnp.exe" in texts
 
 
 def test_only_our_own_style_and_script_run(path: Path) -> None:
@@ -171,16 +207,23 @@ def test_only_our_own_style_and_script_run(path: Path) -> None:
     page = page_of(path, CARDS)
     policy = Outline(page).all("meta")[1]["content"] or ""
     assert policy.startswith("default-src 'none'; img-src data:; ")
-    for tag in ("style", "script"):
-        [inside] = re.findall(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+    for tag, start in {"style": "<style>", "script": '<script type="module">'}.items():
+        [inside] = re.findall(f"{start}(.*?)</{tag}>", page, re.DOTALL)
         digest = base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()
         assert f"{tag}-src 'sha256-{digest}'" in policy
     assert not re.search(r'<[^>]+\s(style|on\w+)="', page)
 
 
 def test_the_same_run_gives_the_same_page(path: Path) -> None:
-    """The order in which the cards arrive does not show."""
-    assert page_of(path, CARDS) == page_of(path, CARDS[::-1])
+    """Nothing in the page depends on when or where it is written."""
+    assert page_of(path, CARDS) == page_of(path, CARDS)
+
+
+def test_only_data_is_no_module(path: Path) -> None:
+    """Whatever else is a script is data that no browser runs."""
+    kinds = [script["type"] for script in Outline(page_of(path, CARDS)).all("script")]
+    assert kinds.count("module") == 1
+    assert set(kinds) == {"module", "application/json"}
 
 
 @pytest.mark.parametrize(

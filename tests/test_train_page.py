@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from batch_classify.report.card import Card
 from batch_classify.report.page import csp_hash
-from batch_classify.report.shortlist import Card
 from batch_classify.row import Reason, Row, Status
 from train.data import Digits
 from train.evaluation import Answer, figures

@@ -21,7 +21,8 @@ from batch_classify.filename import to_cell
 from batch_classify.job import classify
 from batch_classify.preprocess import preprocess
 from batch_classify.present import name
-from batch_classify.report.shortlist import Card
+from batch_classify.report.card import Card
+from batch_classify.report.summary import CONFIDENCES
 from batch_classify.row import Row, Status
 from batch_classify.scan import Scan
 from train.data import Digits, load, no_digits
@@ -59,8 +60,10 @@ class Evaluation:
     review threshold, `accepted_error` the share of those that are wrong. `nll` is the mean negative
     log-likelihood in nats, rejected digits included, and `calibration_error` the expected calibration error
     of the answers over 15 equal bins (both as in Guo et al. 2017). `accuracy_at_coverage` is the accuracy of
-    the most confident share, `accuracy_by_digit` the recall of each digit that occurs. `confusion` counts
-    true digits (rows) by answer (columns 0 to 9, and one for no digit).
+    the most confident share, `accuracy_by_digit` the recall of each digit that occurs.
+    `accuracy_by_confidence` has, by where a bin of confidences begins, how many answers fall into it and the
+    share of them that is right. `confusion` counts true digits (rows) by answer (columns 0 to 9, and one for
+    no digit).
     """
 
     count: int
@@ -72,6 +75,7 @@ class Evaluation:
     calibration_error: float
     accuracy_at_coverage: Mapping[float, float]
     accuracy_by_digit: Mapping[int, float]
+    accuracy_by_confidence: Mapping[float, tuple[int, float]]
     confusion: tuple[tuple[int, ...], ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -176,8 +180,19 @@ def measure(
         accuracy_by_digit={
             digit: float(right[labels == digit].mean()) for digit in np.unique(labels).tolist()
         },
+        accuracy_by_confidence=_by_confidence(confidence[claimed], right[claimed]),
         confusion=tuple(tuple(row) for row in confusion.tolist()),
     )
+
+
+def _by_confidence(
+    confidence: NDArray[np.float64], right: NDArray[np.bool_]
+) -> dict[float, tuple[int, float]]:
+    bins = np.digitize(confidence, CONFIDENCES) - 1
+    return {
+        CONFIDENCES[place]: (int((bins == place).sum()), float(right[bins == place].mean()))
+        for place in np.unique(bins).tolist()
+    }
 
 
 def wilson(right: int, count: int) -> tuple[float, float]:

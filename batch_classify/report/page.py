@@ -1,13 +1,14 @@
 """report.html: one file that needs nothing else, for the people who review.
 
-Turns cards and counts into text and pictures that are safe to show, whatever the files are called.
-How they look is up to the templates beside this module.
+Puts counts, rows and pictures into the page so that they are safe to show, whatever the files are called.
+How they look is up to the templates beside this module, what they do to the scripts in `app`.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import re
 from datetime import UTC
 from pathlib import Path, PurePosixPath
@@ -18,8 +19,10 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from batch_classify import __version__
 from batch_classify.decode import Grey
 from batch_classify.filename import to_cell
-from batch_classify.report.shortlist import Shortlist
-from batch_classify.report.summary import Run, Summary
+from batch_classify.report.measured import measured
+from batch_classify.report.pack import PAGE_BYTES, SHEET_COLUMNS, blocks, json_text
+from batch_classify.report.spool import Spool
+from batch_classify.report.summary import CONFIDENCES, Run, Summary
 from batch_classify.row import Status
 
 STATUS_WORDS = {
@@ -48,25 +51,51 @@ REASON_WORDS = {
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
-def write_page(path: Path, shortlist: Shortlist, summary: Summary, run: Run) -> None:
-    """Write the page; its pictures are encoded one card at a time."""
+def write_page(path: Path, spool: Spool, summary: Summary, run: Run, page_bytes: int = PAGE_BYTES) -> None:
+    """Write the page; its pictures are read from the spool and packed a few at a time."""
     pieces = (
         templates("batch_classify.report")
         .get_template("report.html.jinja")
         .generate(
-            cards=shortlist.cards(),
             summary=summary,
             run=run,
+            held=len(spool),
             folder=PurePosixPath(run.input_text).name or run.input_text,
             statuses=STATUS_WORDS,
             started=run.started.astimezone(UTC),
             finished=run.finished.astimezone(UTC),
+            measured=measured(run.metrics),
+            bins=_bins(run.settings.get("review_below")),
+            facts={
+                "run": _identity(run),
+                "statuses": STATUS_WORDS,
+                "reasons": REASON_WORDS,
+                "columns": SHEET_COLUMNS,
+            },
+            blocks=blocks(spool, page_bytes),
             version=__version__,
         )
     )
-    # A decoder's message may hold a lone surrogate, which UTF-8 cannot.
+    # A setting may hold a lone surrogate, which UTF-8 cannot.
     with path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
         file.writelines(pieces)
+
+
+def _identity(run: Run) -> str:
+    """Return what tells a run from others, so that each has its own answers in a browser's store."""
+    facts = f"{run.started.isoformat()} {run.model_sha256} {run.input_text}"
+    return hashlib.sha256(facts.encode()).hexdigest()[:16]
+
+
+def _bins(review_below: float | None) -> list[tuple[str, float | None]]:
+    """Return the bins of confidence: what each is called, and how far in it the threshold lies, 0 to 1."""
+    bins: list[tuple[str, float | None]] = []
+    for start, end in zip(CONFIDENCES, (*CONFIDENCES[1:], 1.0), strict=True):
+        low, high = f"{100 * start:g}", f"{100 * end:g}"
+        name = f"<{high}" if start == 0 else f">{low}" if end == 1 else f"{low}–{high}"
+        here = review_below is not None and start <= review_below < end
+        bins.append((name, (review_below - start) / (end - start) if here and review_below else None))
+    return bins
 
 
 def templates(*packages: str) -> Environment:
@@ -86,6 +115,8 @@ def templates(*packages: str) -> Environment:
         "png": png,
         "jpeg": jpeg,
         "csp_hash": csp_hash,
+        "json": json_text,
+        "logarithm": math.log,
     }
     return environment
 

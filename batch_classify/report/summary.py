@@ -6,16 +6,20 @@ Knows what became of the rows and what the caller says about the run; nothing ab
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from batch_classify.corrections import is_suspect
 from batch_classify.filename import to_cell
 from batch_classify.row import Reason, Row, Status
 
+CONFIDENCES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999)
+"""Where the bins begin in which confidences are counted, narrower towards 1, where most of them are."""
 SCHEMA = 1
 """Version of run.json; grows when a key changes its meaning or goes away."""
 
@@ -23,8 +27,9 @@ SCHEMA = 1
 class Summary:
     """Counts of the rows added so far: `rows`, `files`, `statuses`, `reasons` and `labels`.
 
-    `unread` counts the files of which something could not be read. The rows of one file must come one
-    after the other.
+    `confidences` counts them by their bin of `CONFIDENCES`, where the model gave an answer; `suspects` those
+    where a human's answer is one that the model strongly contradicts. `unread` counts the files of which
+    something could not be read. The rows of one file must come one after the other.
     """
 
     def __init__(self) -> None:
@@ -34,6 +39,8 @@ class Summary:
         self.statuses: Counter[Status] = Counter()
         self.reasons: Counter[Reason] = Counter()
         self.labels: Counter[int] = Counter()
+        self.confidences: Counter[int] = Counter()
+        self.suspects = 0
         self._file: str | None = None
         self._unread_file: str | None = None
 
@@ -51,6 +58,9 @@ class Summary:
             self.reasons[row.reason] += 1
         if row.label is not None:
             self.labels[row.label] += 1
+        if row.confidence is not None:
+            self.confidences[bisect_right(CONFIDENCES, row.confidence) - 1] += 1
+        self.suspects += is_suspect(row)
 
     @property
     def to_look_at(self) -> int:
@@ -63,7 +73,8 @@ class Run:
     """What only the caller knows of a run.
 
     The times carry a time zone; `input` is the path as the system gives it; `ignored` counts the
-    files that got no row; `seconds` has one entry for each step; `settings` are values for JSON.
+    files that got no row; `seconds` has one entry for each step; `settings` are values for JSON, `metrics`
+    what the model's card says was measured.
     """
 
     started: datetime
@@ -75,6 +86,7 @@ class Run:
     versions: Mapping[str, str]
     model: str
     model_sha256: str
+    metrics: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def input_text(self) -> str:

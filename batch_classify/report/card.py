@@ -1,0 +1,36 @@
+"""A card of the page: a row of the table with its pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from batch_classify.decode import Grey
+from batch_classify.row import Row
+
+_SIDE = 160  # pixels; a digit in a form's cell is read with ease, and its surroundings are there
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A row with its pictures, where it has any.
+
+    `scan` is a `thumbnail` of the page, uint8 [height, width]; `seen` is what the model was shown,
+    uint8 [28, 28].
+    """
+
+    row: Row
+    scan: Grey | None
+    seen: Grey | None
+
+
+def thumbnail(grey: Grey) -> Grey:
+    """Return a copy of the picture, shrunk until its longer side is at most 160 pixels."""
+    height, width = grey.shape
+    longer = max(height, width)
+    if longer <= _SIDE:
+        return grey.copy()
+    size = max(1, round(width * _SIDE / longer)), max(1, round(height * _SIDE / longer))
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,109 @@
+"""The data of the page within a budget: rows as JSON, scans as JPEG, what the model saw in sheets of many.
+
+Yields blocks of text that are safe inside a `<script>` that no browser runs; `app/rows.js` and
+`app/pictures.js` read them. Knows nothing of how the page shows them.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from markupsafe import Markup
+
+from batch_classify.decode import Grey
+from batch_classify.report.spool import Entry, Spool
+
+PAGE_BYTES = 40_000_000
+SHEET_COLUMNS = 16
+_SHEET = SHEET_COLUMNS**2  # pictures
+_SCANS = 64  # in a block
+_ROWS = 1000  # in a block
+_TEMPLATE = 250_000  # bytes of the page besides its data, at the very most
+_SIDE = 28
+_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 6, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+
+
+class Block(NamedTuple):
+    """A piece of the data: `kind` is rows, scans or sheet, `text` what stands in the page."""
+
+    kind: str
+    text: Markup
+
+
+def json_text(value: object) -> Markup:
+    r"""Return JSON in which nothing can end a script: `<`, `>` and `&` stand as escapes like `\u003c`."""
+    return Markup(_harmless(json.dumps(value, separators=(",", ":"))))
+
+
+def _harmless(text: str) -> str:
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def blocks(spool: Spool, page_bytes: int = PAGE_BYTES) -> Iterator[Block]:
+    """Yield the blocks of all rows and of as many pictures as the page has room for.
+
+    First come the scans of the rows that need a human and what the model saw of them, then what it saw of
+    the others, if need be of a fair sample of them, and last the others' scans, all or none.
+    """
+    entries = spool.entries()
+    left = page_bytes - _TEMPLATE - sum(entry.row + 12 for entry in entries)
+    urgent = [entry for entry in entries if not entry.settled]
+    scans, left = _that_fit([entry for entry in urgent if entry.scan], left, "scan")
+    seen, left = _that_fit([entry for entry in urgent if entry.seen], left, "seen")
+    settled = [entry for entry in entries if entry.settled]
+    by_chance = sorted((entry for entry in settled if entry.seen), key=lambda entry: entry.priority)
+    sample, left = _that_fit(by_chance, left, "seen")
+    # As the contact sheet shows them, so that a screen of it needs few sheets.
+    seen += sorted(sample, key=lambda entry: (entry.label, entry.urgency))
+    others = [entry for entry in settled if entry.scan] if spool.has_settled_scans() else []
+    if sum(_cost(entry.scan) for entry in others) <= left:
+        scans += others
+    for chunk in _chunks(scans, _SCANS):
+        yield Block("scans", json_text([base64.b64encode(spool.scan(entry)).decode() for entry in chunk]))
+    for chunk in _chunks(seen, _SHEET):
+        yield Block("sheet", Markup(base64.b64encode(sheet([spool.seen(entry) for entry in chunk])).decode()))
+    scan_of = {entry.start: place for place, entry in enumerate(scans)}
+    seen_of = {entry.start: place for place, entry in enumerate(seen)}
+    for chunk in _chunks(entries, _ROWS):
+        rows = ",".join(spool.row(entry) for entry in chunk)
+        pictures = {
+            "scan": [scan_of.get(entry.start, -1) for entry in chunk],
+            "seen": [seen_of.get(entry.start, -1) for entry in chunk],
+        }
+        yield Block("rows", Markup(f'{{"rows":[{_harmless(rows)}],{json_text(pictures)[1:]}'))
+
+
+def _chunks(entries: Sequence[Entry], size: int) -> Iterator[Sequence[Entry]]:
+    return (entries[at : at + size] for at in range(0, len(entries), size))
+
+
+def _that_fit(entries: Sequence[Entry], left: int, part: str) -> tuple[list[Entry], int]:
+    """Return as many of the entries, from the first on, as there is room for, and the room that is left."""
+    costs = [_cost(getattr(entry, part)) for entry in entries]
+    ends = np.cumsum(costs, dtype=np.int64).tolist()
+    count = sum(1 for _ in takewhile(lambda end: end <= left, ends))
+    return list(entries[:count]), left - (ends[count - 1] if count else 0)
+
+
+def _cost(length: int) -> int:
+    """Return the bytes in the page of so many bytes as base64, with quotes and a comma.
+
+    A picture compressed by itself takes more than its share of a sheet, so that this is never too little.
+    """
+    return (length + 2) // 3 * 4 + 3
+
+
+def sheet(pictures: Sequence[Grey]) -> bytes:
+    """Return pictures, uint8 [28, 28] each, in lines of 16, as one PNG."""
+    lines = -(-len(pictures) // SHEET_COLUMNS)
+    cells = np.zeros((lines * SHEET_COLUMNS, _SIDE, _SIDE), np.uint8)
+    cells[: len(pictures)] = pictures
+    whole = cells.reshape(lines, SHEET_COLUMNS, _SIDE, _SIDE).transpose(0, 2, 1, 3)
+    image = np.ascontiguousarray(whole.reshape(lines * _SIDE, SHEET_COLUMNS * _SIDE))
+    return cv2.imencode(".png", image, _PNG)[1].tobytes()
