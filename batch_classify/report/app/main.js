@@ -18,13 +18,16 @@ class Page {
     this.answers = new Answers(() => this.drawBar());
     this.view = new View(() => this.look(this.view.mode));
     byId("bar").hidden = false;
+    byId("unscripted").remove();
     this.review = new Review(this);
     this.contact = new Contact(this);
     this.table = new Table(this);
     this.modes = { review: this.review, contact: this.contact, table: this.table };
     this.paper = new Paper(this);
     this.listen();
+    const isShared = location.hash.length > 1;
     this.look(this.view.mode);
+    if (isShared) this.scrollToScans();
     this.drawBar();
     if (!this.answers.isKept) this.warn();
   }

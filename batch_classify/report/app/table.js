@@ -1,6 +1,7 @@
 // All rows, sorted and filtered as the address says.
 
 const LINE = 52; // px
+const TWO_LINES = 84; // px, where a row needs two, see style.css
 const TABLE_COLUMNS = [
   ["", "Picture", null],
   ["file", "File", (row) => row.file],
@@ -40,14 +41,18 @@ class Table {
       this.page.view.set(Object.fromEntries(values));
       this.show();
     };
+    const named = (words, input) => {
+      input.setAttribute("aria-label", words);
+      return { input, element: h("label", {}, h("span", {}, words), input) };
+    };
     const choice = (words, options) => {
       const input = h("select", { input: changed }, h("option", { value: "" }, "all"),
         options.map(([value, text]) => h("option", { value }, text)));
-      return { input, element: h("label", {}, h("span", {}, words), input) };
+      return named(words, input);
     };
     const field = (words, attributes) => {
       const input = h("input", { input: changed, ...attributes });
-      return { input, element: h("label", {}, h("span", {}, words), input) };
+      return named(words, input);
     };
     const share = { type: "number", min: "0", max: "100", step: "any", inputmode: "decimal" };
     const suspects = this.page.rows.some((row) => row.suspect) ? [["suspect", "suspect"]] : [];
@@ -85,7 +90,7 @@ class Table {
       ? `Showing ${number(this.rows.length)} of ${number(this.page.rows.length)}`
       : "Nothing matches these filters";
     this.at = Math.max(0, row ? this.rows.indexOf(row) : 0);
-    this.lines.show(this.rows.length, innerWidth <= 720 ? 84 : LINE);
+    this.lines.show(this.rows.length, matchMedia("(max-width: 60rem)").matches ? TWO_LINES : LINE);
     this.dock.show(this.current);
   }
 
