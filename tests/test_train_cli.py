@@ -128,7 +128,7 @@ def test_corrections_are_learnt_too(digits: Path, tmp_path: Path) -> None:
     result = run("fit", "--data", digits, "--corrections", table, "--images", digits, *options)
     assert result.exit_code == ExitCode.OK, result.stderr
     training = read_card(tmp_path / "model")[0].training
-    assert training["digits"] == 55 + 22
+    assert training["digits"] == 55 + 19
     assert training["validation"] == {str(digits): "at random", "--corrections": "at random"}
 
 

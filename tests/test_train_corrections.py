@@ -44,7 +44,7 @@ def table(scans: Path, *lines: str, header: str = HEADER) -> Path:
 def test_the_answers_become_digits(scans: Path) -> None:
     """Each answered scan is preprocessed and has the human's label, not the predicted one."""
     path = table(scans, line(scans, "a/3.png", "3"), line(scans, "0.png", "0"), line(scans, "1.png", "8"))
-    digits = load_corrections(path, scans)
+    digits = load_corrections(path, scans).digits
     assert digits.labels.tolist() == [0, 8, 3]
     assert (digits.images.shape, digits.images.dtype) == ((3, 28, 28), np.uint8)
     assert digits.images.any(axis=(1, 2)).all()
@@ -53,14 +53,14 @@ def test_the_answers_become_digits(scans: Path) -> None:
 def test_a_name_that_looked_like_a_formula(scans: Path) -> None:
     """A cell that begins with `./` for the spreadsheet's sake names the file without it."""
     path = table(scans, line(scans, "-2.png", "2").replace("-2.png", "./-2.png", 1))
-    assert load_corrections(path, scans).labels.tolist() == [2]
+    assert load_corrections(path, scans).digits.labels.tolist() == [2]
 
 
 def test_no_digit_and_repeats_count_as_said(scans: Path) -> None:
     """An empty label is no digit to learn, and the same answer twice is one."""
     none, one = line(scans, "0.png", ""), line(scans, "1.png", "1")
     path = table(scans, none, one, one, none)
-    assert load_corrections(path, scans).labels.tolist() == [1]
+    assert load_corrections(path, scans).digits.labels.tolist() == [1]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_what_is_left_out_is_named(
 ) -> None:
     """An answer whose scan is not there as it was is left out, with its line, and the rest is kept."""
     path = table(scans, line(scans, file, "0", page, sha256), line(scans, "1.png", "1"))
-    assert load_corrections(path, scans).labels.tolist() == [1]
+    assert load_corrections(path, scans).digits.labels.tolist() == [1]
     assert f"left out line 2 of {path}: {scans / file} {problem}" in capsys.readouterr().err
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -15,7 +16,7 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from batch_classify.errors import ExitCode, JobError
-from batch_classify.model import CARD, ONNX, WEIGHTS, load
+from batch_classify.model import CARD, ONNX, WEIGHTS, load, sha256_of
 from batch_classify.network import Architecture
 from batch_classify.preprocess import VERSION
 from train import checkpoint, data
@@ -244,3 +245,69 @@ def test_a_model_is_replaced_by_a_new_one(tmp_path: Path, fitted: Path) -> None:
     out = shutil.copytree(fitted, tmp_path / "model")
     fit_model(replace(TASK, recipe=replace(TASK.recipe, seed=1)), out, console())
     assert (out / WEIGHTS).read_bytes() != (fitted / WEIGHTS).read_bytes()
+
+
+def reviewed(folder: Path, right: bool) -> tuple[Path, Path]:
+    """Write thirty scans and a corrections.csv with their labels, or with the next digit each time."""
+    scans = folder / "scans"
+    scans.mkdir()
+    lines = ["file,page,sha256,label"]
+    for number, (picture, label) in enumerate(zip(*batch(30, np.random.default_rng(9), 48), strict=True)):
+        file = scans / f"{number}.png"
+        cv2.imwrite(str(file), 255 - picture)
+        lines.append(f"{file.name},,{sha256_of(file)},{label if right else (label + 1) % 10}")
+    table = folder / "corrections.csv"
+    table.write_text("\n".join(lines) + "\n")
+    return table, scans
+
+
+def test_before_and_after(tmp_path: Path, fitted: Path) -> None:
+    """A fine-tuning on corrections keeps some back, and tells on each set what was read before and after."""
+    task = replace(TASK, start=start_from(None, fitted), corrections=reviewed(tmp_path, right=True))
+    log = console()
+    card = fit_model(task, tmp_path / "model", log, even_if_worse=True)
+    compared = card.metrics["compared"]
+    assert {name: found["count"] for name, found in compared.items()} == {"mnist": 20, "--corrections": 6}
+    assert "mnist: of 20 digits kept back" in words(log)
+    assert "--corrections: of 6 digits kept back" in words(log)
+    assert card.training["digits"] == 220 + 24
+    assert card.metrics["validation"]["count"] == 26
+
+
+def test_few_corrections_are_seen_often(
+    tmp_path: Path, fitted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Among many other digits those of a review come again, until they are a tenth of them."""
+    monkeypatch.setattr("train.job._CORRECTED_SHARE", 1 / 2)
+    task = replace(TASK, start=start_from(None, fitted), corrections=reviewed(tmp_path, right=True))
+    card = fit_model(task, tmp_path / "model", console(), even_if_worse=True)
+    assert card.training["digits"] == 220 + 5 * 24
+
+
+def test_a_worse_model_replaces_nothing(tmp_path: Path, fitted: Path) -> None:
+    """It ends with code 8 and the old model in place; told to, the same command writes it at once."""
+    out = shutil.copytree(fitted, tmp_path / "model")
+    wild = replace(TASK.recipe, lr=3.0, ema=False)
+    task = replace(
+        TASK, start=start_from(None, fitted), recipe=wild, corrections=reviewed(tmp_path, right=True)
+    )
+    with pytest.raises(JobError, match=r"worse .*--even-if-worse") as caught:
+        fit_model(task, out, console())
+    assert caught.value.code is ExitCode.WORSE_MODEL
+    assert (out / WEIGHTS).read_bytes() == (fitted / WEIGHTS).read_bytes()
+    log = console()
+    fit_model(task, out, log, resume=True, even_if_worse=True)
+    assert "epoch 1" not in words(log)
+    assert (out / WEIGHTS).read_bytes() != (fitted / WEIGHTS).read_bytes()
+
+
+def test_suspect_corrections_are_named(tmp_path: Path, fitted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before it learns from them, the model that is there says which answers it strongly contradicts."""
+    monkeypatch.setattr("train.job.SURE", 0.3)
+    table, scans = reviewed(tmp_path, right=False)
+    task = replace(TASK, start=start_from(None, fitted), corrections=(table, scans))
+    log = console()
+    fit_model(task, tmp_path / "model", log, even_if_worse=True)
+    suspects = [line for line in words(log).splitlines() if line.startswith("suspect: ")]
+    assert suspects
+    assert all(f"of {table}: {scans}" in line and "to a human" in line for line in suspects)

@@ -107,6 +107,12 @@ def fit(
         Path | None,
         typer.Option(metavar="FOLDER", help="The folder whose scans --corrections is about."),
     ] = None,
+    even_if_worse: Annotated[
+        bool,
+        typer.Option(
+            "--even-if-worse", help="Write what came of --init and --corrections even if it got worse."
+        ),
+    ] = False,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on with a training that was stopped; the other options as before."),
@@ -142,7 +148,7 @@ def fit(
         reviewed = (corrections, images) if corrections and images else None
         teachers = [start_from(None, folder) for folder in teacher or ()]
         task = Task(data or data_of(start.arch), data_dir, start, recipe, device, reviewed, teachers)
-        card = fit_model(task, out, console.err, resume=resume)
+        card = fit_model(task, out, console.err, resume=resume, even_if_worse=even_if_worse)
         console.err.print(
             f"wrote {out}: validation accuracy {card.metrics['validation']['accuracy']:.2%}, temperature "
             f"{card.temperature}, answers below {card.review_below:.6g} go to review",

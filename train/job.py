@@ -6,8 +6,8 @@ threshold; the test set is never loaded here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 from operator import add
 from pathlib import Path
@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
+from batch_classify.corrections import SURE
 from batch_classify.decide import probabilities
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.model import Card, chosen_device
@@ -26,7 +27,8 @@ from batch_classify.preprocess import VERSION
 from train import checkpoint, data
 from train.calibration import fit_temperature, review_threshold
 from train.checkpoint import Checkpoint
-from train.corrections import load_corrections
+from train.comparison import CORRECTIONS, Comparison, compare, worse
+from train.corrections import Reviewed, load_corrections
 from train.data import Digits
 from train.display import display, training_csv
 from train.evaluation import measure
@@ -36,6 +38,9 @@ from train.start import Start
 from train.trainer import Epoch, Recipe, State, fit, kept_weights, logits_of
 
 _VALIDATION_SHARE = 1 / 12
+_KEPT_BACK = 1 / 5  # of the corrections: they are few, and what they teach is to be measured
+_CORRECTED_SHARE = 1 / 10  # of the digits of an epoch; fewer corrections are seen several times
+_MOST_REPEATS = 50  # of a correction in an epoch, each time varied
 _TARGET_ERROR = 0.001  # of the answers that no human is asked to check
 
 
@@ -56,17 +61,22 @@ class Task:
     teachers: Sequence[Start] = ()
 
 
-def fit_model(task: Task, out: Path, console: Console, *, resume: bool = False) -> Card:
+def fit_model(
+    task: Task, out: Path, console: Console, *, resume: bool = False, even_if_worse: bool = False
+) -> Card:
     """Train as `task` says and write the model folder `out`; with `resume`, go on from its checkpoint.
 
-    `console` hears how it goes. Raises JobError (INPUT, OUTPUT, USAGE, ENVIRONMENT).
+    A model that has learnt from corrections and is worse than the one that it started from is only written
+    `even_if_worse`; see `train.comparison`. `console` hears how it goes.
+    Raises JobError (INPUT, OUTPUT, USAGE, ENVIRONMENT, WORSE_MODEL).
     """
     say = partial(console.print, markup=False)  # a file name may hold brackets
     device = chosen_device(task.device)
     check_out(out)
     place = checkpoint.place_of(out)
     earlier = checkpoint.read(place) if resume else None
-    training, validation, splits = _digits(task)
+    training, kept_back, splits = _digits(task, say)
+    validation = reduce(add, kept_back.values())
     facts = _facts(task, device, training, splits)
     if earlier:
         _check_same(earlier.facts, facts)
@@ -100,6 +110,14 @@ def fit_model(task: Task, out: Path, console: Console, *, resume: bool = False) 
             )
         logits = logits_of(network, validation, device)
         card, shares = _card(out, facts, logits, validation.labels)
+        if task.corrections and task.start.weights is not None:
+            compared = _compared(task.start, kept_back, logits, device)
+            for one in compared:
+                say(one.in_words())
+            figures = {one.name: one.to_dict() for one in compared}
+            card = replace(card, metrics={**card.metrics, "compared": figures})
+            if (problem := worse(compared)) and not even_if_worse:
+                raise _worse_model(out, place, problem)
         page = training_page(epochs, validation, shares, title=card.name)
         extras = {"training.csv": training_csv(epochs), "training.html": page}
         card = write_model(out, network, card, extras, check=validation.images)
@@ -125,21 +143,62 @@ def export_model(place: Path, out: Path) -> Card:
     return write_model(out, network, card, {"training.csv": training_csv(found.epochs)})
 
 
-def _digits(task: Task) -> tuple[Digits, Digits, dict[str, str]]:
-    """Return the digits to train on, those to validate on, and how the two were split."""
+def _digits(task: Task, say: Callable[[str], None]) -> tuple[Digits, dict[str, Digits], dict[str, str]]:
+    """Return the digits to train on, those to validate on by data set, and how the two were split."""
     sources = {name: data.load(name, task.data_dir, task.recipe.seed).without_blanks() for name in task.names}
+    halves = {name: source.split(_VALIDATION_SHARE, task.recipe.seed) for name, source in sources.items()}
+    training = reduce(add, (half for half, _ in halves.values()))
+    kept_back = {name: half for name, (_, half) in halves.items() if len(half)}
+    ways = {name: "at random" if source.writers is None else "by writer" for name, source in sources.items()}
     if task.corrections:
-        sources["--corrections"] = load_corrections(*task.corrections)
-    halves = [source.split(_VALIDATION_SHARE, task.recipe.seed) for source in sources.values()]
-    training, validation = (reduce(add, side) for side in zip(*halves, strict=True))
-    if not len(validation):
+        reviewed = load_corrections(*task.corrections)
+        for suspect in _suspects(task.start, reviewed):
+            say(suspect)
+        learnt, measured = reviewed.digits.split(_KEPT_BACK, task.recipe.seed)
+        times = round(len(training) * _CORRECTED_SHARE / max(1, len(learnt)))
+        training = reduce(add, [learnt] * min(max(1, times), _MOST_REPEATS), training)
+        ways[CORRECTIONS] = "at random"
+        if len(measured):
+            kept_back[CORRECTIONS] = measured
+    if not kept_back:
         raise JobError(
             ExitCode.INPUT,
             f"{len(training)} digits are too few: none is left to validate on. Give it more, or add "
             "--data synthetic.",
         )
-    ways = {name: "at random" if source.writers is None else "by writer" for name, source in sources.items()}
-    return training, validation, ways
+    return training, kept_back, ways
+
+
+def _suspects(start: Start, reviewed: Reviewed) -> Iterator[str]:
+    """Name the corrections that the model, which has not learnt from them yet, strongly contradicts."""
+    if start.weights is None:
+        return
+    shares = probabilities(logits_of(start.network(), reviewed.digits, "cpu").numpy(), 1.0)
+    for place, label, row in zip(reviewed.places, reviewed.digits.labels.tolist(), shares, strict=True):
+        said = int(row.argmax())
+        if said != label and row[said] >= SURE:
+            yield f"suspect: {place} is {label} to a human, and {said} to the model, {row[said]:.1%} sure"
+
+
+def _compared(
+    start: Start, kept_back: Mapping[str, Digits], after: torch.Tensor, device: str
+) -> list[Comparison]:
+    """Compare the model before with `after`, the logits of all that was kept back, by data set."""
+    network, at, compared = start.network().to(device), 0, []
+    for name, digits in kept_back.items():
+        before = logits_of(network, digits, device).numpy()
+        compared.append(compare(name, before, after[at : at + len(digits)].numpy(), digits.labels))
+        at += len(digits)
+    return compared
+
+
+def _worse_model(out: Path, place: Path, problem: str) -> JobError:
+    return JobError(
+        ExitCode.WORSE_MODEL,
+        f"the new model is worse than the one that it started from: {problem}. {out} stays as it was. Look "
+        "at the corrections, suspect ones first; or write it all the same: the same command with --resume "
+        f"and --even-if-worse does so at once, from {place}.",
+    )
 
 
 def _facts(task: Task, device: str, training: Digits, splits: Mapping[str, str]) -> dict[str, Any]:
