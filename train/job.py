@@ -44,7 +44,8 @@ class Task:
     """All that decides what comes out of a training.
 
     `names` are of data sets, see `train.data.load`; `corrections` are a table of answers from a review and
-    the folder with their scans; `teachers` are trained models to learn from as well.
+    the folder with their scans; `redraws` is how often each digit is also put on paper and prepared again;
+    `teachers` are trained models to learn from as well.
     """
 
     names: Sequence[str]
@@ -53,6 +54,7 @@ class Task:
     recipe: Recipe
     device: str = "auto"
     corrections: tuple[Path, Path] | None = None
+    redraws: int = 0
     teachers: Sequence[Start] = ()
 
 
@@ -130,7 +132,7 @@ def _digits(task: Task) -> tuple[Digits, Digits, dict[str, str]]:
     sources = {name: data.load(name, task.data_dir, task.recipe.seed).without_blanks() for name in task.names}
     if task.corrections:
         sources["--corrections"] = load_corrections(*task.corrections)
-    halves = [source.split(_VALIDATION_SHARE, task.recipe.seed) for source in sources.values()]
+    halves = [_halves(name, source, task) for name, source in sources.items()]
     training, validation = (reduce(add, side) for side in zip(*halves, strict=True))
     if not len(validation):
         raise JobError(
@@ -142,11 +144,22 @@ def _digits(task: Task) -> tuple[Digits, Digits, dict[str, str]]:
     return training, validation, ways
 
 
+def _halves(name: str, source: Digits, task: Task) -> tuple[Digits, Digits]:
+    """Return a set's digits to train on and to validate on; those written by hand also on other paper."""
+    sheets = range(0 if data.is_drawn(name) else task.redraws)
+    training, validation = (
+        reduce(add, [data.redrawn(half, task.recipe.seed, sheet) for sheet in sheets], half)
+        for half in source.split(_VALIDATION_SHARE, task.recipe.seed)
+    )
+    return training, validation
+
+
 def _facts(task: Task, device: str, training: Digits, splits: Mapping[str, str]) -> dict[str, Any]:
     """Return what decides the training, as values that JSON knows."""
     return {
         "data": list(splits),
         "validation": splits,
+        "redraws": task.redraws,
         "digits": len(training),
         "digits_sha256": training.sha256(),
         "arch": task.start.arch,
