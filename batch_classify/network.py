@@ -6,10 +6,12 @@ Knows nothing of weights, files or training.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F  # noqa: N812 - the name everybody knows it by
 from torch import nn
 
 Layer = Mapping[str, Any]
@@ -33,27 +35,60 @@ class Normalise(nn.Module):
 class Cascade(nn.Module):
     """A quick network that reads every picture, and a careful one for those of which it is not sure.
 
-    The quick one is `sure` of a picture if its softmax is at least that (Viola & Jones 2001 for the cascade,
-    Teerapittayanon et al. 2016 for leaving early where the softmax allows it). Takes [N, …] and gives logits
-    [N, 10]; in training both read every picture and give [2N, 10], the quick one's first.
+    A network is `sure` of a picture if its softmax is at least that (Viola & Jones 2001 for the cascade,
+    Teerapittayanon et al. 2016 for leaving early where the softmax allows it). Where the careful one is not
+    sure either, its logits are the mean over the picture and the picture turned by `turns`, in degrees.
+    Takes [N, C, H, W] and gives logits [N, 10]. In training it gives [2N, 10], the quick one's first; there
+    the careful one reads the half of which the quick one is least sure, much as it will later, and the rest
+    are the quick one's logits again, without a gradient (compare Jiang et al. 2019, selective backprop).
     """
 
-    def __init__(self, quick: Architecture, careful: Architecture, sure: float) -> None:
+    def __init__(
+        self, quick: Architecture, careful: Architecture, sure: float, turns: Sequence[float] = ()
+    ) -> None:
         super().__init__()
-        self.quick, self.careful, self.sure = _sequence(quick), _sequence(careful), sure
+        self.quick, self.careful, self.sure, self.turns = _sequence(quick), _sequence(careful), sure, turns
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Read a batch."""
         logits: torch.Tensor = self.quick(images)
         if self.training:
-            return torch.cat([logits, self.careful(images)])
+            known = logits.detach()
+            places = known.softmax(1).amax(1).topk((len(known) + 1) // 2, largest=False).indices
+            return torch.cat(
+                [logits, known.float().index_copy(0, places, self.careful(images[places]).float())]
+            )
+        return self._where_unsure(logits, images, self._read_carefully)
+
+    def _read_carefully(self, images: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.careful(images)
+        return self._where_unsure(logits, images, self._read_turned) if self.turns else logits
+
+    def _read_turned(self, images: torch.Tensor) -> torch.Tensor:
+        views = torch.cat([images, *(turned(images, angle) for angle in self.turns)])
+        logits: torch.Tensor = self.careful(views)
+        return logits.reshape(1 + len(self.turns), images.shape[0], logits.shape[1]).mean(0)
+
+    def _where_unsure(
+        self, logits: torch.Tensor, images: torch.Tensor, read: Callable[[torch.Tensor], torch.Tensor]
+    ) -> torch.Tensor:
         unsure = logits.softmax(1).amax(1) < self.sure
-        if not torch.compiler.is_exporting():
+        if images.is_cuda:
             # Both on all, so that a GPU runs the same kernels whatever is in the batch.
-            return torch.where(unsure.unsqueeze(1), self.careful(images), logits)
+            return torch.where(unsure.unsqueeze(1), read(images), logits)
         places = unsure.nonzero().squeeze(1)
-        torch._check(places.shape[0] != 0)  # for the exporter; onnxruntime takes none of them as well
-        return logits.index_copy(0, places, self.careful(images[places]))
+        if torch.compiler.is_exporting():
+            torch._check(places.shape[0] != 0)  # onnxruntime takes none of them as well
+        return logits.index_copy(0, places, read(images[places]))
+
+
+def turned(images: torch.Tensor, angle: float) -> torch.Tensor:
+    """Turn pictures float [N, C, H, W] about their middle by `angle` degrees; the border goes on outside."""
+    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    matrix = torch.tensor([[[cos, -sin, 0.0], [sin, cos, 0.0]]], dtype=images.dtype, device=images.device)
+    grid = F.affine_grid(matrix, [1, *images.shape[1:]], align_corners=False)
+    grids = grid.expand(images.shape[0], -1, -1, -1)
+    return F.grid_sample(images, grids, padding_mode="border", align_corners=False)
 
 
 _LAYERS: dict[str, Callable[..., nn.Module]] = {

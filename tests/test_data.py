@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.preprocess import preprocess
 from train import data, public
-from train.data import Digits, folder, load, mnist, synthetic
+from train.data import Digits, folder, is_drawn, load, mnist, redrawn, synthetic
 from train.generator import batch
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -247,6 +247,32 @@ def test_drawn_digits_come_from_the_seed(monkeypatch: pytest.MonkeyPatch) -> Non
     assert np.array_equal(first.labels, again.labels)
     assert not np.array_equal(first.labels, other.labels)
     assert len(np.unique(np.concatenate([first.images, other.images]), axis=0)) == 60
+
+
+@pytest.mark.parametrize(
+    ("name", "drawn"),
+    [("synthetic", True), ("synthetic:12", True), ("synthetic:0", False), ("mnist", False), ("synth", False)],
+)
+def test_some_sets_are_drawn(name: str, drawn: bool) -> None:
+    """The generator's set goes by one name, with or without a number of digits."""
+    assert is_drawn(name) is drawn
+
+
+def test_so_many_digits_are_drawn() -> None:
+    """`synthetic:N` are N digits."""
+    assert len(load("synthetic:12", None, 1)) == 12
+
+
+def test_redrawn_digits_come_from_seed_and_sheet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They keep their labels, and another seed or sheet puts them on other paper."""
+    monkeypatch.setattr(data, "_CHUNK", 12)  # so that several workers take part
+    written = synthetic(30, 1)
+    first, again, *others = (redrawn(written, *key) for key in [(1, 0), (1, 0), (1, 1), (2, 0)])
+    assert np.array_equal(first.images, again.images)
+    assert len(first) > 25
+    assert np.array_equal(first.labels, again.labels)
+    assert not any(np.array_equal(first.images, other.images) for other in others)
+    assert len(redrawn(numbered(0), 1, 0)) == 0
 
 
 def numbered(count: int, start: int = 0) -> Digits:

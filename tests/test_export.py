@@ -104,13 +104,15 @@ def test_onnx_and_torch_say_the_same(network: nn.Module, written: tuple[Path, Ca
     assert np.ptp(expected) > 0.1
 
 
+@pytest.mark.parametrize("turns", [[], [-8.0, 8.0]], ids=["upright", "turned"])
 @pytest.mark.parametrize("share", [0.0, 0.425, 1.0])
-def test_a_cascade_says_the_same(tmp_path: Path, share: float) -> None:
+def test_a_cascade_says_the_same(tmp_path: Path, share: float, turns: list[float]) -> None:
     """Whether it is unsure of none of the pictures, of some or of all, alone or together."""
     torch.manual_seed(0)
     images = pictures(20)
     quick, careful = [{"layer": "flatten"}, LAYERS[-1]], LAYERS[1:]
-    cascade = build([LAYERS[0], {"layer": "cascade", "quick": quick, "careful": careful, "sure": 1.0}])
+    layers = {"layer": "cascade", "quick": quick, "careful": careful, "sure": 1.0, "turns": turns}
+    cascade = build([LAYERS[0], layers])
     with torch.inference_mode():
         softmax = cascade[1].quick(cascade[0](torch.from_numpy(images))).softmax(1).amax(1)
         cascade[1].sure = torch.cat([softmax, softmax.max().view(1) + 1]).quantile(share).item()

@@ -116,6 +116,13 @@ def test_a_scan_has_the_shape_of_its_style(seed: int, colour: bool) -> None:
     assert f"a {seed % 10} " in scan.description
 
 
+@pytest.mark.parametrize(("side", "expected"), [(1000, (90, 140)), (70, (45, 70)), (5, (20, 20))])
+def test_a_style_for_a_smaller_picture(side: int, expected: tuple[int, int]) -> None:
+    """Both sides shrink together, down to what the generator can draw, and none grows."""
+    style = CLEAN.at_most(side)
+    assert (style.height, style.width) == expected
+
+
 @pytest.mark.parametrize("inverted", [False, True])
 def test_the_polarity_is_as_asked(inverted: bool, rng: Rng) -> None:
     """Ink is darker than its paper, unless the scan is inverted."""

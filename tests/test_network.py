@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from batch_classify.network import Cascade, Normalise, build
+from batch_classify.network import Cascade, Normalise, build, turned
 
 NORMALISE = {"layer": "normalise", "mean": 33.0, "std": 78.0}
 FLATTEN = {"layer": "flatten"}
@@ -108,11 +108,52 @@ def test_a_cascade_asks_twice_where_it_is_not_sure() -> None:
     assert torch.equal(logits[~certain], careful[~certain])
 
 
-def test_a_cascade_in_training_answers_twice() -> None:
-    """Both networks read every picture, the quick one's answers coming first, and both learn."""
-    images = some_images(3)
+def test_a_cascade_in_training_asks_about_the_harder_half() -> None:
+    """The quick network's answers come first; then the careful one's where the quick one is least sure."""
+    images = some_images(5)
     network = build([NORMALISE, cascade(0.9)]).train()
     logits = network(images)
-    assert torch.equal(logits, torch.cat(parts_of(network, images)))
-    logits.sum().backward()
-    assert all(weights.grad is not None for weights in network.parameters())
+    quick, careful = parts_of(network, images)
+    hard = quick.softmax(1).amax(1).argsort()[:3]
+    expected = quick.clone()
+    expected[hard] = careful[hard]
+    assert torch.allclose(logits, torch.cat([quick, expected]))
+
+
+def test_both_networks_of_a_cascade_learn() -> None:
+    """All weights have a gradient, and the quick one's none from the answers that it only repeats."""
+    network = build([NORMALISE, cascade(0.9)]).train()
+    images = some_images(4)
+    network(images)[4:].sum().backward()
+    both = network[1]
+    assert not any(weights.grad.any() for weights in both.quick.parameters())
+    assert all(weights.grad.any() for weights in both.careful.parameters())
+    network(images)[:4].sum().backward()
+    assert all(weights.grad.any() for weights in both.quick.parameters())
+
+
+def test_what_is_still_unsure_is_turned() -> None:
+    """There the logits are the careful network's mean over the picture and the turned ones."""
+    images = some_images(6)
+    network = build([NORMALISE, {**cascade(2.0), "turns": [-10.0, 10.0]}])
+    normal = network[0](images)
+    views = [normal, turned(normal, -10.0), turned(normal, 10.0)]
+    expected = torch.stack([network[1].careful(view) for view in views]).mean(0)
+    assert torch.allclose(network(images), expected, atol=1e-5)
+    network[1].sure = 0.0
+    assert torch.equal(network(images), network[1].quick(normal))
+
+
+def test_a_quarter_turn_and_no_turn() -> None:
+    """Pictures turn about their middle, and the paper goes on where the border was."""
+    pictures = some_images(2).float().unsqueeze(1)
+    assert torch.allclose(turned(pictures, 0.0), pictures, atol=1e-2)
+    assert torch.allclose(turned(turned(pictures, 90.0), -90.0), pictures, atol=1e-2)
+    grey = torch.full((1, 1, 28, 28), -0.5)
+    assert torch.allclose(turned(grey, 30.0), grey)
+
+
+def test_a_cascade_reads_no_pictures() -> None:
+    """None in is none out."""
+    network = build([NORMALISE, {**cascade(2.0), "turns": [5.0]}])
+    assert network(some_images(0)).shape == (0, 10)

@@ -120,6 +120,23 @@ def test_each_set_is_split_in_its_own_way(tmp_path: Path) -> None:
     assert card.metrics["validation"]["count"] == 40
 
 
+def test_digits_are_redrawn_on_their_own_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each half comes again once for each sheet, but not what the generator drew in the first place."""
+    asked: list[tuple[int, int, int]] = []
+
+    def redrawn(digits: Digits, seed: int, sheet: int) -> Digits:
+        asked.append((len(digits), seed, sheet))
+        return digits
+
+    monkeypatch.setattr(data, "redrawn", redrawn)
+    monkeypatch.setattr(data, "load", lambda name, *_: DRAWN)
+    task = replace(TASK, names=("usps", "synthetic:240"), redraws=2, recipe=replace(TASK.recipe, epochs=1))
+    card = fit_model(task, tmp_path / "model", console())
+    assert asked == [(220, 0, 0), (220, 0, 1), (20, 0, 0), (20, 0, 1)]
+    assert card.training["digits"] == 4 * 220
+    assert card.training["redraws"] == 2
+
+
 def test_a_stopped_training_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fitted: Path) -> None:
     """After Ctrl-C the last epoch is kept; --resume gives the weights and the table of an unbroken run."""
     out = tmp_path / "model"

@@ -62,6 +62,7 @@ VGG_CASCADE: Architecture = [
         "quick": _TINY,
         "careful": _vgg((32,), (48, 48), (96, 96), (128,)),
         "sure": 0.99,
+        "turns": [-8.0, 8.0],
     },
 ]
 """`VGG_TINY`, and where it is not sure 282,000 parameters and 14 million multiply-adds more."""

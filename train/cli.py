@@ -92,6 +92,12 @@ def fit(
         Path | None,
         typer.Option(metavar="MODEL", help="Start from this model folder's weights, to fine-tune it."),
     ] = None,
+    redraw: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=0, max=100, help="Also put each digit on N sheets of paper, and read it back."
+        ),
+    ] = 0,
     teacher: Annotated[
         list[Path] | None,
         typer.Option(
@@ -147,7 +153,7 @@ def fit(
         )
         reviewed = (corrections, images) if corrections and images else None
         teachers = [start_from(None, folder) for folder in teacher or ()]
-        task = Task(data or data_of(start.arch), data_dir, start, recipe, device, reviewed, teachers)
+        task = Task(data or data_of(start.arch), data_dir, start, recipe, device, reviewed, redraw, teachers)
         card = fit_model(task, out, console.err, resume=resume, even_if_worse=even_if_worse)
         console.err.print(
             f"wrote {out}: validation accuracy {card.metrics['validation']['accuracy']:.2%}, temperature "

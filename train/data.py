@@ -6,6 +6,7 @@ Every picture goes through `preprocess`, the same code that the job runs. Knows 
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,10 +23,13 @@ from batch_classify.prepare import prepare
 from batch_classify.preprocess import preprocess
 from batch_classify.scan import Scan
 from train import public
-from train.generator import draw_scan
+from train.generator import Style, draw_scan
 from train.public import Images, Labels
+from train.redraw import redraw
 
 SYNTHETIC_COUNT = 20_000
+_LARGEST = 320  # px of a drawn scan: larger ones cost time, and `preprocess` reduces them anyway
+_DRAWN = re.compile(r"synthetic(?::([1-9][0-9]{0,7}))?")
 _CHUNK = 1000  # pictures a worker prepares at a time; part of what a seed means for `synthetic`
 
 
@@ -77,6 +81,8 @@ class Digits:
 def load(name: str, data_dir: Path | None, seed: int, *, test: bool = False) -> Digits:
     """Load `mnist`, `usps`, `semeion`, `synthetic` or a folder, or with `test` the test part of a public set.
 
+    `synthetic:N` draws N digits instead of `SYNTHETIC_COUNT`.
+
     Public sets come from files in `data_dir`, or without one they are downloaded. Raises JobError (INPUT)
     if the data is not there or makes no sense.
     """
@@ -88,8 +94,8 @@ def load(name: str, data_dir: Path | None, seed: int, *, test: bool = False) -> 
         if test:
             raise JobError(ExitCode.INPUT, "semeion has no test part. Measure on mnist, usps or a folder.")
         return _prepared(*public.semeion(data_dir))
-    if name == "synthetic":
-        return synthetic(SYNTHETIC_COUNT, seed)
+    if drawn := _DRAWN.fullmatch(name):
+        return synthetic(int(drawn[1] or SYNTHETIC_COUNT), seed)
     return folder(Path(name))
 
 
@@ -105,6 +111,23 @@ def synthetic(count: int, seed: int) -> Digits:
     parts = np.array_split(labels, -(-count // _CHUNK))
     seeds = np.random.SeedSequence(seed).spawn(len(parts))
     return Digits(_in_parallel(_draw, parts, seeds), labels)
+
+
+def is_drawn(name: str) -> bool:
+    """Whether a set comes from the generator: `synthetic`, or `synthetic:N` for N digits."""
+    return _DRAWN.fullmatch(name) is not None
+
+
+def redrawn(digits: Digits, seed: int, sheet: int) -> Digits:
+    """Put each digit on paper, another `sheet` for each number, and prepare it again; blanks are left out.
+
+    See `train.redraw`; the same for the same seed and sheet.
+    """
+    if not len(digits):
+        return digits
+    parts = np.array_split(digits.images, -(-len(digits) // _CHUNK))
+    seeds = np.random.SeedSequence([seed, sheet]).spawn(len(parts))
+    return Digits(_in_parallel(_redraw, parts, seeds), digits.labels).without_blanks()
 
 
 def folder(root: Path) -> Digits:
@@ -155,7 +178,15 @@ def _prepare(pictures: Images) -> Images:
 
 def _draw(labels: Labels, seed: np.random.SeedSequence) -> Images:
     rng = np.random.default_rng(seed)
-    return np.stack([preprocess(_grey(draw_scan(digit, rng).picture)).image for digit in labels.tolist()])
+    scans = (draw_scan(digit, rng, Style.random(rng).at_most(_LARGEST)) for digit in labels.tolist())
+    return np.stack([preprocess(_grey(scan.picture)).image for scan in scans])
+
+
+def _redraw(images: Images, seed: np.random.SeedSequence) -> Images:
+    rng = np.random.default_rng(seed)
+    styles = (Style.random(rng).at_most(_LARGEST) for _ in images)
+    scans = (redraw(image, rng, style) for image, style in zip(images, styles, strict=True))
+    return np.stack([preprocess(_grey(scan)).image for scan in scans])
 
 
 def _grey(picture: Images) -> Images:

@@ -82,6 +82,18 @@ class Style:
     specks: int = 0
     inverted: bool = False  # light on dark
 
+    @property
+    def digit_side(self) -> int:
+        """How many pixels the longer side of the digit has."""
+        return max(_SMALLEST, round(self.fill * min(self.height, self.width)))
+
+    def at_most(self, side: int) -> "Style":
+        """Return the style for a picture whose longer side has at most so many pixels."""
+        scale = min(1.0, side / max(self.height, self.width))
+        return replace(
+            self, height=max(20, round(scale * self.height)), width=max(20, round(scale * self.width))
+        )
+
     @staticmethod
     def random(rng: Rng) -> "Style":
         """Return the style of a scan somebody might send, from neat form cells to poor photographs."""
@@ -94,7 +106,7 @@ class Style:
             colour=colour,
             ink=str(rng.choice(list(INKS), p=[0.4, 0.35, 0.08, 0.05, 0.12])) if colour else "black",
             pen=Pen.random(rng),
-            wildness=rng.uniform(0.5, 1.2),
+            wildness=rng.uniform(0.5, 1.4),
             fill=rng.uniform(0.3, 0.95),
             drift=rng.uniform(0, 0.9),
             tone=rng.uniform(0.72, 1.0),
@@ -164,7 +176,7 @@ def draw_digit(
     how far the hand strays from a model hand; `pen` is any pen unless given.
     """
     pen = pen or Pen.random(rng)
-    return _texture(_inked(trace(digit, rng, wildness), rng, pen, size, fill), rng, pen)
+    return textured(_inked(trace(digit, rng, wildness), rng, pen, size, fill), rng, pen)
 
 
 def _inked(paths: list[NDArray[np.float64]], rng: Rng, pen: Pen, size: int, fill: float) -> Picture:
@@ -199,7 +211,7 @@ def _pressure(count: int, rng: Rng, pen: Pen) -> tuple[Plane, Plane]:
     return (1 + press).astype(np.float32), shade.astype(np.float32)
 
 
-def _texture(ink: Picture, rng: Rng, pen: Pen) -> Picture:
+def textured(ink: Picture, rng: Rng, pen: Pen) -> Picture:
     """Return the ink [h, w] as the pen leaves it: grainy graphite, smooth ball, felt that bleeds."""
     if pen.kind == "pencil":
         grain = cv2.GaussianBlur(rng.standard_normal(ink.shape, np.float32), (0, 0), 0.7)
@@ -230,8 +242,8 @@ def batch(n: int, rng: Rng, size: int = 28, *, scans: bool = False) -> tuple[Pic
 def draw_scan(digit: int, rng: Rng, style: Style | None = None) -> Scan:
     """Return a scan of one digit, in any style unless given."""
     style = style or Style.random(rng)
-    glyph = _glyph(digit, rng, style, _digit_side(style))
-    return Scan(_scan(glyph, rng, style), digit, f"a {digit} {_describe(style)}")
+    glyph = _glyph(digit, rng, style, style.digit_side)
+    return Scan(on_paper(glyph, rng, style), digit, f"a {digit} {_describe(style)}")
 
 
 def draw_pair(digits: tuple[int, int], rng: Rng, style: Style | None = None) -> Scan:
@@ -246,7 +258,7 @@ def draw_pair(digits: tuple[int, int], rng: Rng, style: Style | None = None) -> 
     gap = np.zeros((height, max(3, side // 4)), np.uint8)
     pair = np.hstack([_grow(left, height), gap, _grow(right, height)])
     style = replace(style, width=max(style.width, pair.shape[1]))
-    return Scan(_scan(pair, rng, style), None, f"a {digits[0]} and a {digits[1]} {_describe(style)}")
+    return Scan(on_paper(pair, rng, style), None, f"a {digits[0]} and a {digits[1]} {_describe(style)}")
 
 
 def _glyph(digit: int, rng: Rng, style: Style, side: int) -> Picture:
@@ -265,13 +277,13 @@ def _grow(glyph: Picture, height: int) -> Picture:
 def draw_blank(rng: Rng, style: Style | None = None) -> Scan:
     """Return a scan of paper that nobody has written on; it has no label."""
     style = style or Style.random(rng)
-    return Scan(_scan(np.zeros((1, 1), np.uint8), rng, style), None, f"nothing {_describe(style)}")
+    return Scan(on_paper(np.zeros((1, 1), np.uint8), rng, style), None, f"nothing {_describe(style)}")
 
 
-def _scan(glyph: Picture, rng: Rng, style: Style) -> Picture:
+def on_paper(glyph: Picture, rng: Rng, style: Style) -> Picture:
     """Return the finished picture of a glyph [h, w] on paper of the given style."""
     shape = (style.height, style.width)
-    digit = _digit_side(style)
+    digit = style.digit_side
     sheet = paper(shape, rng, style.tone, style.grain)
     sheet = sheet * (1 - rules(shape, rng, style.ruling, digit))
     sheet = sheet * (1 - style.frame * frame(shape, rng)[..., None])
@@ -283,11 +295,6 @@ def _scan(glyph: Picture, rng: Rng, style: Style) -> Picture:
     if not style.colour:
         picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
     return picture if style.quality >= 100 else jpeg(picture, style.quality)
-
-
-def _digit_side(style: Style) -> int:
-    """Return how many pixels the longer side of a digit in this style has."""
-    return max(_SMALLEST, round(style.fill * min(style.height, style.width)))
 
 
 def _describe(style: Style) -> str:

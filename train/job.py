@@ -49,7 +49,8 @@ class Task:
     """All that decides what comes out of a training.
 
     `names` are of data sets, see `train.data.load`; `corrections` are a table of answers from a review and
-    the folder with their scans; `teachers` are trained models to learn from as well.
+    the folder with their scans; `redraws` is how often each digit is also put on paper and prepared again;
+    `teachers` are trained models to learn from as well.
     """
 
     names: Sequence[str]
@@ -58,6 +59,7 @@ class Task:
     recipe: Recipe
     device: str = "auto"
     corrections: tuple[Path, Path] | None = None
+    redraws: int = 0
     teachers: Sequence[Start] = ()
 
 
@@ -146,7 +148,7 @@ def export_model(place: Path, out: Path) -> Card:
 def _digits(task: Task, say: Callable[[str], None]) -> tuple[Digits, dict[str, Digits], dict[str, str]]:
     """Return the digits to train on, those to validate on by data set, and how the two were split."""
     sources = {name: data.load(name, task.data_dir, task.recipe.seed).without_blanks() for name in task.names}
-    halves = {name: source.split(_VALIDATION_SHARE, task.recipe.seed) for name, source in sources.items()}
+    halves = {name: _halves(name, source, task) for name, source in sources.items()}
     training = reduce(add, (half for half, _ in halves.values()))
     kept_back = {name: half for name, (_, half) in halves.items() if len(half)}
     ways = {name: "at random" if source.writers is None else "by writer" for name, source in sources.items()}
@@ -201,11 +203,22 @@ def _worse_model(out: Path, place: Path, problem: str) -> JobError:
     )
 
 
+def _halves(name: str, source: Digits, task: Task) -> tuple[Digits, Digits]:
+    """Return a set's digits to train on and to validate on; those written by hand also on other paper."""
+    sheets = range(0 if data.is_drawn(name) else task.redraws)
+    training, validation = (
+        reduce(add, [data.redrawn(half, task.recipe.seed, sheet) for sheet in sheets], half)
+        for half in source.split(_VALIDATION_SHARE, task.recipe.seed)
+    )
+    return training, validation
+
+
 def _facts(task: Task, device: str, training: Digits, splits: Mapping[str, str]) -> dict[str, Any]:
     """Return what decides the training, as values that JSON knows."""
     return {
         "data": list(splits),
         "validation": splits,
+        "redraws": task.redraws,
         "digits": len(training),
         "digits_sha256": training.sha256(),
         "arch": task.start.arch,

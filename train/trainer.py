@@ -40,7 +40,7 @@ _OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 class Recipe:
     """How to train; `lr` is the peak of the one-cycle, or the constant rate; `ema` keeps the mean weights."""
 
-    epochs: int = 30
+    epochs: int = 60
     batch_size: int = 256
     lr: float = 4e-3
     weight_decay: float = 0.05
