@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check samples clean
+.PHONY: demo test check samples pictures clean
 
 demo: .venv/installed  ## classify the sample scans in digits/
 	$(BIN)/batch-classify digits
@@ -19,6 +19,9 @@ check: .venv/installed-dev  ## lint and check types
 
 samples: .venv/installed  ## draw digits/ again
 	$(BIN)/python -m train.samples digits
+
+pictures: .venv/installed-dev  ## take the README's pictures of the report again
+	$(BIN)/python docs/pictures.py
 
 clean:  ## remove what make made
 	rm -rf .venv build *.egg-info
