@@ -96,6 +96,9 @@ def classify(
             "--format", callback=_formats, metavar="csv,html", help="What to write; csv is always written."
         ),
     ] = "csv,html",
+    report_mb: Annotated[
+        int, typer.Option(min=1, help="Megabytes that the page may take; fewer pictures go into less.")
+    ] = 40,
     corrections: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Answers from a review, which go before the model's and are kept."),
@@ -126,7 +129,7 @@ def classify(
         _check_input(input)
         answers = read_corrections(corrections) if corrections else Corrections()
         classifier = Classifier.load(model, device, review_below)
-        report = Report(probabilities=probabilities, page="html" in formats)
+        report = Report(probabilities=probabilities, page="html" in formats, page_bytes=report_mb * 1_000_000)
         if input.is_dir():
             selection = Selection(_globs(include), _globs(exclude), recursive, follow_links)
             summary = _folder(

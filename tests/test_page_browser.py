@@ -220,6 +220,15 @@ def test_enter_accepts_x_is_no_digit_and_u_takes_back(page: Page, folder: Path, 
     assert said(page) == "Nothing to undo"
 
 
+def test_enter_after_a_click_accepts(page: Page, folder: Path, tmp_path: Path) -> None:
+    """A button that was clicked does not take the Enter that is meant for the next scan."""
+    rows = queue(folder)
+    page.locator("#review .pad").get_by_role("button", name="7", exact=True).click()
+    press(page, "Enter")
+    lines = {line["file"]: line["label"] for line in exported(page, tmp_path)}
+    assert lines == {rows[0]["file"]: "7", rows[1]["file"]: rows[1]["label"]}
+
+
 def test_the_question_mark_helps(page: Page) -> None:
     """Help lists the keys; while it is open they do nothing, and Escape closes it."""
     press(page, "?")

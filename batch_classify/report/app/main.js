@@ -43,6 +43,8 @@ class Page {
 
   listen() {
     document.addEventListener("keydown", (event) => this.key(event));
+    // A button that was clicked lets go of the focus: else Enter would press it again instead of accepting.
+    document.addEventListener("click", (event) => event.detail > 0 && event.target.closest("button")?.blur());
     window.addEventListener("beforeunload", (event) => {
       if (this.answers.unexported) event.preventDefault();
     });
