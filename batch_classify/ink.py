@@ -25,6 +25,7 @@ _EVEN, _EVEN_TINY = 0.85, 0.5  # of the border: on flat paper so much of it is p
 _FRAMED = 0.9  # of the border: a frame takes so much of it
 _MOSTLY = 0.6  # of the picture: on flat paper so much of it is paper
 _LEAST_RANGE = 45  # grey levels; less, as between off-white paper and white, would make clouds as dark as ink
+_NOISY = 0.15  # of the level between ink and paper
 _SURE = 1.5  # how much more energy one polarity's strokes must have
 
 
@@ -63,14 +64,14 @@ def flat_paper(grey: Grey) -> int | None:
     The border shows it, unless a frame runs there; then most of the picture does.
     """
     ring = border(grey)
-    level = quantile(ring, 0.5)
-    even = _share_near(ring, level)
-    if even >= (_EVEN_TINY if max(grey.shape) <= _TINY_SIDE else _EVEN):
-        framed = even > _FRAMED and _share_near(grey, level) < 0.5
-        if not framed:
-            return level
-    level = quantile(grey, 0.5)
-    return level if _share_near(grey, level) >= _MOSTLY else None
+    level, usual = quantile(ring, 0.5), quantile(grey, 0.5)
+    even, most = _share_near(ring, level), _share_near(grey, usual)
+    framed = even > _FRAMED and _share_near(grey, level) < 0.5
+    if even >= _EVEN and not framed:
+        return level
+    if most >= _MOSTLY:
+        return usual
+    return level if even >= _EVEN_TINY and max(grey.shape) <= _TINY_SIDE and not framed else None
 
 
 def _share_near(values: Grey, level: int) -> float:
@@ -158,6 +159,22 @@ def _continued(grey: Grey, reach: int) -> Grey:
 
 def _relative_to(grey: Grey, paper: Grey) -> Grey:
     return 255 - u8(cv2.divide(grey, paper, scale=255))
+
+
+def calmed(ink: Grey) -> Grey:
+    """Return an ink plane [h, w] smoothed where its noise is strong for its ink, else as it is."""
+    if min(ink.shape) < 3:
+        return ink
+    noise = noise_of(ink)
+    otsu = cv2.threshold(ink, 0, 255, cv2.THRESH_OTSU)[0]
+    return u8(cv2.GaussianBlur(ink, (3, 3), 0)) if noise > _NOISY * otsu else ink
+
+
+def noise_of(plane: Grey) -> float:
+    """Return the standard deviation of the noise in a plane [h, w], by Immerkær (1996) with a median."""
+    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    residue = cv2.filter2D(plane, cv2.CV_16S, kernel)[1:-1, 1:-1]
+    return quantile(u8(cv2.convertScaleAbs(residue)), 0.5) / (0.6745 * 6)
 
 
 def levels_of(ink: Grey) -> Levels:
