@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_classify.ink import Mask
+from batch_classify.ink import Grey, Mask, u8
 
 _SMALLEST = 12  # px; a box is that wide and high
 _SHARE = 0.3  # of the picture: and takes that much of its width and height
 _BAND = 0.16  # of its shorter side: along each side it stays within that
 _COVERED = 0.85  # of a side has ink in that band; 0.73 of a circle's
-_THICKEST = 0.13  # of its shorter side
+_THICKEST = 0.17  # of its shorter side
 _UNEVEN = 1.5  # times its usual thickness: where the ink is thicker, writing touches it
 _FREE = 0.25  # of a side, at least: writing touches it in no more than the rest
 _INSIDE = 0.15  # of its shorter side: what stands inside is that long
@@ -24,17 +24,20 @@ _TRACE = 0.02  # of its ink: less of it inside is no writing
 _NESTED = 3  # boxes in each other, at most
 
 
-def without_frames(mask: Mask) -> Mask:
-    """Return the mask [h, w] without the boxes in it, itself where there are none."""
+def without_frames(ink: Grey, weak: int) -> Grey:
+    """Return the ink plane [h, w] without the boxes that its ink of `weak` levels or more draws."""
+    mask = (ink >= weak).view(np.uint8)
     for _ in range(_NESTED):
-        inner = _without_frame(mask)
-        if inner is None:
+        line = _frame(mask)
+        if line is None:
             break
-        mask = inner
-    return mask
+        mask[line] = 0
+        ink = ink * (1 - u8(cv2.dilate(line.view(np.uint8), np.ones((3, 3), np.uint8))) * (1 - mask))
+    return ink
 
 
-def _without_frame(mask: Mask) -> Mask | None:
+def _frame(mask: Mask) -> NDArray[np.bool_] | None:
+    """Return where the line of a box runs in a mask [h, w], None where there is no box with something in it."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
     height, width = mask.shape
     for index in np.argsort(-stats[1:, 2] * stats[1:, 3], kind="stable")[:2].tolist():
@@ -47,10 +50,10 @@ def _without_frame(mask: Mask) -> Mask | None:
         line = _line_of(piece, ends)
         if line is None:
             continue
-        left = mask.copy()
-        left[box][line] = 0
-        if _something(left[box], piece, line):
-            return left
+        if _something(mask[box] * (1 - line.view(np.uint8))):
+            everywhere = np.zeros(mask.shape, np.bool_)
+            everywhere[box] = line
+            return everywhere
     return None
 
 
@@ -93,8 +96,8 @@ def quantile_of(depth: NDArray[np.intp]) -> int:
     return int(np.quantile(met, _FREE)) if met.size else 0
 
 
-def _something(left: Mask, piece: NDArray[np.bool_], line: NDArray[np.bool_]) -> bool:
-    """Whether ink of a digit's size is left in the box once its line is gone."""
+def _something(left: Mask) -> bool:
+    """Whether ink of a digit's size is left in the box [h, w] once its line is gone."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(left)
     longest = stats[1:, 2:4].max(initial=0)
     return bool(longest >= max(4, _INSIDE * min(left.shape)))

@@ -24,6 +24,7 @@ _FLAT = 4  # grey levels by which evenly lit paper may stray from its median
 _EVEN, _EVEN_TINY = 0.85, 0.5  # of the border: on flat paper so much of it is paper
 _FRAMED = 0.9  # of the border: a frame takes so much of it
 _MOSTLY = 0.6  # of the picture: on flat paper so much of it is paper
+_EDGE, _EDGE_STEP = 0.14, 16  # of the side, and grey levels: so broad and dark is the edge that a frame leaves
 _LEAST_RANGE = 45  # grey levels; less, as between off-white paper and white, would make clouds as dark as ink
 _NOISY = 0.15  # of the level between ink and paper
 _SURE = 1.5  # how much more energy one polarity's strokes must have
@@ -123,6 +124,7 @@ def light_on_dark(coarse: Grey) -> bool:
     Black-hat against top-hat with a kernel of this size took the paper inside and around the digit for
     strokes in most photographs.
     """
+    coarse = np.ascontiguousarray(_inside(coarse))
     side = max(3, int(0.4 * max(coarse.shape)) | 1)
     around = cv2.medianBlur(coarse, side)
     height, width = coarse.shape
@@ -139,12 +141,44 @@ def paper_plane(coarse: Grey, shape: tuple[int, ...]) -> Grey:
     """Return the brightness of the paper below the ink, uint8 [h, w]: a closing wider than any stroke."""
     side = max(3, (max(coarse.shape) // 3) | 1)
     reach = min(side, min(coarse.shape) - 1)
-    wide = _continued(u8(cv2.medianBlur(coarse, 3)), reach)
+    wide = _continued(_without_edges(u8(cv2.medianBlur(coarse, 3))), reach)
     closed = cv2.morphologyEx(wide, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
     blurred = cv2.blur(closed, (5, 5))
     height, width = coarse.shape
     paper = blurred[reach : reach + height, reach : reach + width]
     return u8(cv2.resize(paper, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR))
+
+
+def _without_edges(coarse: Grey) -> Grey:
+    """Return the picture with the dark edges that a frame leaves on it painted over with the paper inside."""
+    painted = coarse.copy()
+    for view in (painted, painted[::-1], painted.T, painted[:, ::-1].T):
+        depth = _edge(view)
+        if depth:
+            view[:depth] = view[depth]
+    return painted
+
+
+def _edge(view: Grey) -> int:
+    """Return how many rows at the top of a picture a dark line of a frame lies in, 0 where there is none.
+
+    Lit unevenly, paper gets darker gradually; at a frame it does so at once.
+    """
+    depth = max(2, round(_EDGE * len(view)))
+    if len(view) < 5 * depth:
+        return 0
+    outer = float(np.median(view[:depth], axis=1).min())
+    inner, further = float(np.median(view[depth])), float(np.median(view[2 * depth]))
+    return depth if inner - outer > 2 * abs(further - inner) + _EDGE_STEP else 0
+
+
+def _inside(coarse: Grey) -> Grey:
+    """Return what lies within the frame of a picture of either polarity, all of it where there is none."""
+    for grey in (coarse, 255 - coarse):
+        top, bottom, left, right = (_edge(v) for v in (grey, grey[::-1], grey.T, grey[:, ::-1].T))
+        if sum(edge > 0 for edge in (top, bottom, left, right)) >= 3:
+            return coarse[top : len(coarse) - bottom, left : coarse.shape[1] - right]
+    return coarse
 
 
 def _continued(grey: Grey, reach: int) -> Grey:

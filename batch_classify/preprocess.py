@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_classify.frames import without_frames
 from batch_classify.halves import on_one_paper
 from batch_classify.ink import Grey, Levels, Mask, calmed, ink_plane, levels_of, quantile, u8, variation
 from batch_classify.row import Reason
@@ -48,6 +49,7 @@ class Prepared:
 def preprocess(grey: Grey) -> Prepared:
     """Turn a scan (uint8 [height, width], either polarity, any size) into the model's 28×28."""
     ink = without_faint_rules(ink_plane(on_one_paper(shrink(grey, WORKING_SIDE))))
+    ink = without_frames(ink, levels_of(ink).weak)
     levels = levels_of(ink)
     strokes = strokes_of(ink, levels)
     if strokes is None and ink.any():

@@ -25,6 +25,7 @@ _PARTS = 6  # of a line: it shows in all of them, which writing does not
 _FEWEST = 3  # px a part
 _EVEN = 1.4  # times its faintest part: a line is no darker in most parts
 _FAINT = 0.5  # of the darkest ink: one line or two are that pale, or may be part of the digit
+_ALIKE = 2  # times the usual line: the lines of a grid are no darker
 _FAINTEST = 4  # levels above the paper
 
 
@@ -54,7 +55,10 @@ def _without_level_rules(ink: Grey) -> Grey:
     thickest = max(3, round(_RULE_WIDTH * max(height, width)))
     if len(runs) < _GRID:
         rest = ink[through == 0]
-        through[through > _FAINT * (quantile(rest, 0.98) if rest.size else 0)] = 0
+        most = _FAINT * (quantile(rest, 0.98) if rest.size else 0)
+    else:
+        most = _ALIKE * float(np.median([through[first:end].max() for first, end in runs]))
+    through[through > most] = 0
     for first, end in runs:
         if end - first > thickest:
             through[first:end] = 0
@@ -97,11 +101,12 @@ def without_rules(mask: Mask, ink: Grey) -> Mask:
     framed = len({side for _, side in lines if side >= 0}) > 1
     kept = mask.copy()
     for line, side in lines:
-        shade = quantile(ink[line > 0], _OWN)
+        shades = ink[line > 0]
+        shade = float(shades.mean())
         if framed and side >= 0:
             kept[line > 0] = 0
         elif shade < _PALER * usual or len(lines) >= _GRID:
-            kept[(line > 0) & (ink <= _CROSSED * shade)] = 0
+            kept[(line > 0) & (ink <= _CROSSED * min(shade, quantile(shades, _OWN)))] = 0
     return kept
 
 

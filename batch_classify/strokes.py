@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from batch_classify.frames import without_frames
 from batch_classify.ink import Grey, Levels, Mask, quantile, separability, u8, variation
 from batch_classify.pieces import Piece, pieces_of
 from batch_classify.rules import without_rules
@@ -32,6 +31,7 @@ _AROUND = 0.04  # of the longer side, and 2 px: the paper in which it must stand
 _DISTINCT = 1.49  # of the variance tells writing from paper, less what speaks for writing:
 _DARK, _INNER, _SHARE = 0.5, 0.65, 0.45  # its darkness, how much is away from the border, its share of all ink
 _BROAD = 2.0  # and more per side of half width: clouds and shadows are broader than a pen
+_STRIP = 3  # times the shorter side: of a strip that much counts as its side
 _TRIED = 3  # pieces that may be the digit
 
 
@@ -46,7 +46,7 @@ class Strokes:
 def strokes_of(ink: Grey, levels: Levels) -> Strokes | None:
     """Return the strokes of the digit in an ink plane [h, w], or None where there is nothing but paper."""
     mask = (ink >= levels.weak).view(np.uint8)
-    bare = without_rules(without_frames(mask), ink)
+    bare = without_rules(mask, ink)
     labels, pieces = pieces_of(bare, ink, levels.strong)
     if not pieces:  # what looked like a rule may be all there is: a 1
         labels, pieces = pieces_of(mask, ink, levels.strong)
@@ -79,7 +79,7 @@ def written(ink: Grey, kept: Mask, main: Piece, ruled: Mask, share: float) -> bo
 
     Texture, clouds, specks, the edge of a shadow, and what is left of a frame or a grid are not.
     """
-    side = max(ink.shape)
+    side = min(max(ink.shape), _STRIP * min(ink.shape))
     x, y, width, height = cv2.boundingRect(kept)
     longer = max(width, height)
     if longer < max(_LEAST, _SPECK * side) or not _SLIM * height <= width <= _WIDE * height:
