@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from batch_classify.ink import Grey, Mask, u8
 
-_SMALLEST = 12  # px; a box is that wide and high
+_SMALLEST = 18  # px; a box is that wide and high
 _SHARE = 0.3  # of the picture: and takes that much of its width and height
 _BAND = 0.16  # of its shorter side: along each side it stays within that
 _COVERED = 0.85  # of a side has ink in that band; 0.73 of a circle's

@@ -25,6 +25,8 @@ _EVEN, _EVEN_TINY = 0.85, 0.5  # of the border: on flat paper so much of it is p
 _FRAMED = 0.9  # of the border: a frame takes so much of it
 _MOSTLY = 0.6  # of the picture: on flat paper so much of it is paper
 _EDGE, _EDGE_STEP = 0.14, 16  # of the side, and grey levels: so broad and dark is the edge that a frame leaves
+_ALONG = 0.8  # of a side: so much of it is dark then
+_SMALLEST_FRAMED = 18  # px
 _LEAST_RANGE = 45  # grey levels; less, as between off-white paper and white, would make clouds as dark as ink
 _NOISY = 0.15  # of the level between ink and paper
 _SURE = 1.5  # how much more energy one polarity's strokes must have
@@ -165,10 +167,11 @@ def _edge(view: Grey) -> int:
     Lit unevenly, paper gets darker gradually; at a frame it does so at once.
     """
     depth = max(2, round(_EDGE * len(view)))
-    if len(view) < 5 * depth:
+    if len(view) < _SMALLEST_FRAMED:
         return 0
-    outer = float(np.median(view[:depth], axis=1).min())
-    inner, further = float(np.median(view[depth])), float(np.median(view[2 * depth]))
+    rows = np.sort(view[[*range(depth), depth, 2 * depth]], axis=1)
+    outer = int(rows[:depth, int(_ALONG * rows.shape[1])].min())
+    inner, further = (int(level) for level in rows[depth:, rows.shape[1] // 2])
     return depth if inner - outer > 2 * abs(further - inner) + _EDGE_STEP else 0
 
 

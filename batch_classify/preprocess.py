@@ -49,8 +49,10 @@ class Prepared:
 def preprocess(grey: Grey) -> Prepared:
     """Turn a scan (uint8 [height, width], either polarity, any size) into the model's 28×28."""
     ink = without_faint_rules(ink_plane(on_one_paper(shrink(grey, WORKING_SIDE))))
-    ink = without_frames(ink, levels_of(ink).weak)
     levels = levels_of(ink)
+    inner = without_frames(ink, levels.weak)
+    if inner is not ink:
+        ink, levels = inner, levels_of(inner)
     strokes = strokes_of(ink, levels)
     if strokes is None and ink.any():
         ink = calmed(ink)

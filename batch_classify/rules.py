@@ -44,15 +44,20 @@ def without_faint_rules(ink: Grey) -> Grey:
 
 def _without_level_rules(ink: Grey) -> Grey:
     height, width = ink.shape
+    reach = max(1, round(_TILT * width))
+    lean = np.ones((2 * reach + 1, 1), np.uint8)
+    means = cv2.resize(ink, (_PARTS, height), interpolation=cv2.INTER_AREA)
+    if u8(cv2.dilate(means, lean)).min(axis=1).max() < _FAINTEST / 2:
+        return ink
     edges = np.linspace(0, width, _PARTS + 1).round().astype(int)
     parts = [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
-    usual = np.stack([np.median(ink[:, part], axis=1) for part in parts]).astype(np.uint8)  # [parts, height]
-    usual -= np.minimum(usual, np.median(usual, axis=1, keepdims=True).astype(np.uint8))
-    nearby = u8(cv2.dilate(usual, np.ones((1, 3), np.uint8)))
-    through = nearby.min(axis=0)
-    through[(through < _FAINTEST) | (np.sort(nearby, axis=0)[_PARTS // 3] > _EVEN * through + 1)] = 0
+    usual = np.stack([np.median(ink[:, part], axis=1) for part in parts], axis=1).astype(np.uint8)
+    usual -= np.minimum(usual, np.median(usual, axis=0).astype(np.uint8))
+    nearby = u8(cv2.dilate(usual, lean))  # [height, parts]
+    through = nearby.min(axis=1)
+    through[(through < _FAINTEST) | (np.sort(nearby, axis=1)[:, _PARTS // 3] > _EVEN * through + 1)] = 0
     runs = _runs(through)
-    thickest = max(3, round(_RULE_WIDTH * max(height, width)))
+    thickest = 2 * reach + max(2, round(_RULE_WIDTH * max(height, width)))
     if len(runs) < _GRID:
         rest = ink[through == 0]
         most = _FAINT * (quantile(rest, 0.98) if rest.size else 0)
@@ -64,8 +69,8 @@ def _without_level_rules(ink: Grey) -> Grey:
             through[first:end] = 0
     if not through.any():
         return ink
-    line = np.minimum(usual, through)
-    return u8(cv2.subtract(ink, np.repeat(line.T, np.diff(edges), axis=1)))
+    line = np.minimum(usual, through[:, None])
+    return u8(cv2.subtract(ink, np.repeat(line, np.diff(edges), axis=1)))
 
 
 def _alone(run: Mask, mask: Mask) -> bool:
