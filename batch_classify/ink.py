@@ -178,7 +178,10 @@ def _edge(view: Grey) -> int:
 def _inside(coarse: Grey) -> Grey:
     """Return what lies within the frame of a picture of either polarity, all of it where there is none."""
     for grey in (coarse, 255 - coarse):
-        top, bottom, left, right = (_edge(v) for v in (grey, grey[::-1], grey.T, grey[:, ::-1].T))
+        top, bottom = _edge(grey), _edge(grey[::-1])
+        if not top and not bottom:
+            continue
+        left, right = _edge(grey.T), _edge(grey[:, ::-1].T)
         if sum(edge > 0 for edge in (top, bottom, left, right)) >= 3:
             return coarse[top : len(coarse) - bottom, left : coarse.shape[1] - right]
     return coarse

@@ -54,9 +54,8 @@ def preprocess(grey: Grey) -> Prepared:
     if inner is not ink:
         ink, levels = inner, levels_of(inner)
     strokes = strokes_of(ink, levels)
-    if strokes is None and ink.any():
-        ink = calmed(ink)
-        levels = levels_of(ink)
+    if strokes is None and (calm := calmed(ink)) is not ink:
+        ink, levels = calm, levels_of(calm)
         strokes = strokes_of(ink, levels)
     if strokes is None:
         return Prepared(np.zeros((SIDE, SIDE), np.uint8), Reason.BLANK)

@@ -5,8 +5,11 @@ Takes a mask of ink with the ink plane below it and takes the lines out. Does no
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from batch_classify.ink import Grey, Mask, quantile, u8
 
@@ -22,6 +25,7 @@ _CROSSED = 1.5  # of a rule's shade: darker spots are strokes that cross it
 _ACCOMPANIED = 0.4  # of what lies beside a line is ink, at most
 _SMALLEST_RULED = 24  # px
 _PARTS = 6  # of a line: it shows in all of them, which writing does not
+_SAMPLE = 40  # rows tell how much ink the bare paper has
 _FEWEST = 3  # px a part
 _EVEN = 1.4  # times its faintest part: a line is no darker in most parts
 _FAINT = 0.5  # of the darkest ink: one line or two are that pale, or may be part of the digit
@@ -37,40 +41,82 @@ def without_faint_rules(ink: Grey) -> Grey:
     """
     if min(ink.shape) < _PARTS * _FEWEST:
         return ink
-    plane = _without_level_rules(ink)
-    turned = _without_level_rules(np.ascontiguousarray(plane.T))
-    return np.ascontiguousarray(turned.T)
-
-
-def _without_level_rules(ink: Grey) -> Grey:
     height, width = ink.shape
-    reach = max(1, round(_TILT * width))
-    lean = np.ones((2 * reach + 1, 1), np.uint8)
-    means = cv2.resize(ink, (_PARTS, height), interpolation=cv2.INTER_AREA)
-    if u8(cv2.dilate(means, lean)).min(axis=1).max() < _FAINTEST / 2:
+    ends = [ink[[0, 1, -2, -1]].ravel(), ink[:, [0, 1, -2, -1]].ravel()]
+    if max(int(end.max()) for end in ends) < _FAINTEST:
         return ink
-    edges = np.linspace(0, width, _PARTS + 1).round().astype(int)
-    parts = [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
-    usual = np.stack([np.median(ink[:, part], axis=1) for part in parts], axis=1).astype(np.uint8)
-    usual -= np.minimum(usual, np.median(usual, axis=0).astype(np.uint8))
-    nearby = u8(cv2.dilate(usual, lean))  # [height, parts]
+    rows = _promising(u8(cv2.resize(ink, (_PARTS, height), interpolation=cv2.INTER_AREA)), width)
+    if rows.size:
+        ink = _without_level_rules(ink, rows)
+    columns = _promising(u8(cv2.resize(ink, (width, _PARTS), interpolation=cv2.INTER_AREA)).T, height)
+    if columns.size:
+        ink = np.ascontiguousarray(_without_level_rules(np.ascontiguousarray(ink.T), columns).T)
+    return ink
+
+
+def _reach(length: int) -> int:
+    """Return by how many px a line of some length may rise on its way."""
+    return max(1, round(_TILT * length))
+
+
+def _promising(means: Grey, length: int) -> NDArray[np.intp]:
+    """Return the rows that may hold a line, by the mean ink in each part of each row, uint8 [h, parts]."""
+    paper = np.sort(means, axis=0)[len(means) // 2]
+    lean = np.ones((2 * _reach(length) + 1, 1), np.uint8)
+    through = u8(cv2.dilate(means - np.minimum(means, paper), lean)).min(axis=1)
+    if through.max() < _FAINTEST / 2:
+        return np.zeros(0, np.intp)
+    return np.flatnonzero(cv2.dilate((through >= _FAINTEST / 2).view(np.uint8), lean))
+
+
+def _usual(ink: Grey) -> Grey:
+    """Return the median ink in each part of each row, uint8 [h, parts]."""
+    edges = _edges(ink.shape[1])
+    return np.stack(
+        [
+            np.partition(ink[:, first:end], (end - first) // 2, axis=1)[:, (end - first) // 2]
+            for first, end in pairwise(edges)
+        ],
+        axis=1,
+    )
+
+
+def _edges(width: int) -> list[int]:
+    return [round(part * width / _PARTS) for part in range(_PARTS + 1)]
+
+
+def _without_level_rules(ink: Grey, rows: NDArray[np.intp]) -> Grey:
+    """Return the ink plane [h, w] without the level lines that some of these rows hold."""
+    height, width = ink.shape
+    reach = _reach(width)
+    sample = _usual(ink[:: max(1, height // _SAMPLE)])
+    paper = np.sort(sample, axis=0)[len(sample) // 2]
+    found = _usual(ink[rows])
+    usual = np.zeros((height, _PARTS), np.uint8)
+    usual[rows] = found - np.minimum(found, paper)
+    nearby = u8(cv2.dilate(usual, np.ones((2 * reach + 1, 1), np.uint8)))
     through = nearby.min(axis=1)
     through[(through < _FAINTEST) | (np.sort(nearby, axis=1)[:, _PARTS // 3] > _EVEN * through + 1)] = 0
     runs = _runs(through)
-    thickest = 2 * reach + max(2, round(_RULE_WIDTH * max(height, width)))
+    if not runs:
+        return ink
     if len(runs) < _GRID:
         rest = ink[through == 0]
         most = _FAINT * (quantile(rest, 0.98) if rest.size else 0)
     else:
         most = _ALIKE * float(np.median([through[first:end].max() for first, end in runs]))
     through[through > most] = 0
+    thickest = 2 * reach + max(2, round(_RULE_WIDTH * max(height, width)))
     for first, end in runs:
         if end - first > thickest:
             through[first:end] = 0
-    if not through.any():
+    lined = np.flatnonzero(through)
+    if not lined.size:
         return ink
-    line = np.minimum(usual, through[:, None])
-    return u8(cv2.subtract(ink, np.repeat(line, np.diff(edges), axis=1)))
+    line = np.repeat(np.minimum(usual[lined], through[lined, None]), np.diff(_edges(width)), axis=1)
+    left = ink.copy()
+    left[lined] = cv2.subtract(ink[lined], line)
+    return left
 
 
 def _alone(run: Mask, mask: Mask) -> bool:
