@@ -69,7 +69,7 @@ def _line_of(piece: NDArray[np.bool_], ends: tuple[bool, ...]) -> NDArray[np.boo
     if sum(covered) < 2 or not all(one or end for one, end in zip(covered, ends, strict=True)):
         return None
     sides = [_outer(view[: 3 * band], band) for view in views]
-    usual = [quantile_of(depth) for _, depth in sides]
+    usual = [_thickness(depth) for _, depth in sides]
     if max(one for one, there in zip(usual, covered, strict=True) if there) > max(2, _THICKEST * shorter):
         return None
     line = np.zeros_like(piece)
@@ -83,14 +83,17 @@ def _line_of(piece: NDArray[np.bool_], ends: tuple[bool, ...]) -> NDArray[np.boo
 
 
 def _outer(near: NDArray[np.bool_], band: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return where in each column [w] of a strip one first meets ink from above, and how many px of it; 0 below `band`."""
+    """Return where in each column [w] of a strip one first meets ink from above, and how many px of it.
+
+    Where that is below `band`, it is none.
+    """
     first = near.argmax(axis=0)
     after = ~near & (np.arange(len(near))[:, None] > first)
     end = np.where(after.any(axis=0), after.argmax(axis=0), len(near))
     return first, np.where(near.any(axis=0) & (first < band), end - first, 0)
 
 
-def quantile_of(depth: NDArray[np.intp]) -> int:
+def _thickness(depth: NDArray[np.intp]) -> int:
     """Return how thick a side is where nothing touches it."""
     met = depth[depth > 0]
     return int(np.quantile(met, _FREE)) if met.size else 0

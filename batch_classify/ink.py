@@ -24,7 +24,10 @@ _FLAT = 4  # grey levels by which evenly lit paper may stray from its median
 _EVEN, _EVEN_TINY = 0.85, 0.5  # of the border: on flat paper so much of it is paper
 _FRAMED = 0.9  # of the border: a frame takes so much of it
 _MOSTLY = 0.6  # of the picture: on flat paper so much of it is paper
-_EDGE, _EDGE_STEP = 0.14, 16  # of the side, and grey levels: so broad and dark is the edge that a frame leaves
+_EDGE, _EDGE_STEP = (
+    0.14,
+    16,
+)  # of the side, and grey levels: so broad and dark is the edge that a frame leaves
 _ALONG = 0.8  # of a side: so much of it is dark then
 _SMALLEST_FRAMED = 18  # px
 _LEAST_RANGE = 45  # grey levels; less, as between off-white paper and white, would make clouds as dark as ink

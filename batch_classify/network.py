@@ -55,7 +55,9 @@ class Cascade(nn.Module):
         if self.training:
             known = logits.detach()
             places = known.softmax(1).amax(1).topk((len(known) + 1) // 2, largest=False).indices
-            return torch.cat([logits, known.float().index_copy(0, places, self.careful(images[places]).float())])
+            return torch.cat(
+                [logits, known.float().index_copy(0, places, self.careful(images[places]).float())]
+            )
         return self._where_unsure(logits, images, self._read_carefully)
 
     def _read_carefully(self, images: torch.Tensor) -> torch.Tensor:

@@ -22,7 +22,7 @@ from batch_classify.row import Reason
 from batch_classify.rules import without_faint_rules
 from batch_classify.strokes import strokes_of
 
-VERSION = 2  # rises whenever the 28×28 of some scan changes; a model is bound to one version
+VERSION = 3  # rises whenever the 28×28 of some scan changes; a model is bound to one version
 
 SIDE = 28
 BOX = 20
@@ -78,7 +78,7 @@ def is_prepared(ink: Grey) -> bool:
 
 
 def shrink(grey: Grey, side: int) -> Grey:
-    """Reduce by area so that the longer side is at most `side` px, or in a strip the shorter a third of it."""
+    """Reduce by area so that the longer side is at most `side` px; in a strip, the shorter a third of that."""
     scale = max(side / max(grey.shape), side / 3 / min(grey.shape))
     return grey if scale >= 1 else _scaled(grey, scale)
 

@@ -30,6 +30,7 @@ _FEWEST = 3  # px a part
 _EVEN = 1.4  # times its faintest part: a line is no darker in most parts
 _FAINT = 0.5  # of the darkest ink: one line or two are that pale, or may be part of the digit
 _ALIKE = 2  # times the usual line: the lines of a grid are no darker
+_HINT = 2  # level of mean ink above the paper: a row may hold a line then
 _FAINTEST = 4  # levels above the paper
 
 
@@ -64,9 +65,9 @@ def _promising(means: Grey, length: int) -> NDArray[np.intp]:
     paper = np.sort(means, axis=0)[len(means) // 2]
     lean = np.ones((2 * _reach(length) + 1, 1), np.uint8)
     through = u8(cv2.dilate(means - np.minimum(means, paper), lean)).min(axis=1)
-    if through.max() < _FAINTEST / 2:
+    if through.max() < _HINT:
         return np.zeros(0, np.intp)
-    return np.flatnonzero(cv2.dilate((through >= _FAINTEST / 2).view(np.uint8), lean))
+    return np.flatnonzero(cv2.dilate((through >= _HINT).view(np.uint8), lean))
 
 
 def _usual(ink: Grey) -> Grey:

@@ -28,8 +28,12 @@ _SMALL, _SHORT, _COMPACT = 0.25, 1.2, 0.35  # of the side; longer sides of strok
 _CLEAR = 3  # times the paper's ink beside it: writing is that dark
 _REACH = 0.05  # of the side: so far goes what is beside it
 _AROUND = 0.04  # of the longer side, and 2 px: the paper in which it must stand out
-_DISTINCT = 1.49  # of the variance tells writing from paper, less what speaks for writing:
-_DARK, _INNER, _SHARE = 0.5, 0.65, 0.45  # its darkness, how much is away from the border, its share of all ink
+_DISTINCT = 1.53  # of the variance tells writing from paper, less what speaks for writing:
+_DARK, _INNER, _SHARE = (
+    0.5,
+    0.65,
+    0.45,
+)  # its darkness, how much is away from the border, its share of all ink
 _BROAD = 2.0  # and more per side of half width: clouds and shadows are broader than a pen
 _STRIP = 3  # times the shorter side: of a strip that much counts as its side
 _TRIED = 3  # pieces that may be the digit
