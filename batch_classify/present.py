@@ -5,12 +5,13 @@ Turns rows and counts into text; prints nothing itself.
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.table import Table
 
 from batch_classify.filename import to_cell
 from batch_classify.job import PAGE, TABLE, Outcome
 from batch_classify.report.page import STATUS_WORDS, percent, reason_in_words, visible
-from batch_classify.report.summary import Summary
 from batch_classify.row import Row, Status
 
 
@@ -48,8 +49,9 @@ def place(outcome: Outcome) -> str:
     return f"report: {page if page.exists() else outcome.folder / TABLE}"
 
 
-def counts(summary: Summary, ignored: int) -> Table:
+def counts(outcome: Outcome) -> Table:
     """Draw the short table of counts that ends a run."""
+    summary = outcome.summary
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(justify="right")
     table.add_column()
@@ -57,6 +59,22 @@ def counts(summary: Summary, ignored: int) -> Table:
     for status, words in STATUS_WORDS.items():
         if summary.statuses[status] or status is Status.OK:
             table.add_row(f"{summary.statuses[status]:,}", str(status), words)
-    if ignored:
-        table.add_row(f"{ignored:,}", "ignored", "other files, without a row")
+    if outcome.ignored:
+        table.add_row(f"{outcome.ignored:,}", "ignored", "other files, without a row")
+    if outcome.remembered:
+        table.add_row(f"{outcome.remembered:,}", "remembered", "of the above, from an earlier run")
     return table
+
+
+def summed_up(outcome: Outcome) -> dict[str, Any]:
+    """Return the same for a program, as values for JSON."""
+    return {
+        "rows": outcome.summary.rows,
+        "files": outcome.summary.files,
+        "unread": outcome.summary.unread,
+        "statuses": outcome.summary.by_status(),
+        "ignored": outcome.ignored,
+        "remembered": outcome.remembered,
+        "seconds": round(outcome.seconds, 3),
+        "report": to_cell(str(outcome.folder.absolute())),
+    }
