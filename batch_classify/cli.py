@@ -148,47 +148,47 @@ def classify(
         from batch_classify.metrics import Metrics
         from batch_classify.scan import Selection
 
-    log = (JsonLog if log_format == "json" else TextLog)(quiet=quiet, verbose=verbose)
-    metrics = Metrics(metrics_file, input) if metrics_file else None
-    outcome = None
+        log = (JsonLog if log_format == "json" else TextLog)(quiet=quiet, verbose=verbose)
+        metrics = Metrics(metrics_file, input) if metrics_file else None
+        outcome: Outcome | None = None
 
-    def end(code: ExitCode, message: str = "", trace: str = "") -> None:
-        if metrics:
-            try:
-                metrics.write(code, outcome)
-            except OSError as error:
-                log.warn(f"cannot write {metrics_file}: {error.strerror}")
-        log.ended(code, message, trace)
+        def end(code: ExitCode, message: str = "", trace: str = "") -> None:
+            if metrics:
+                try:
+                    metrics.write(code, outcome)
+                except OSError as error:
+                    log.warn(f"cannot write {metrics_file}: {error.strerror}")
+            log.ended(code, message, trace)
 
-    with console.exit_codes(end):
-        from batch_classify.classifier import Classifier
+        with console.exit_codes(end):
+            from batch_classify.classifier import Classifier
 
-        _check_input(input)
-        if metrics:
-            metrics.check()
-        classifier = Classifier.load(model, device, review_below)
-        report = Report(probabilities=probabilities, page="html" in formats)
-        if input.is_dir():
-            outcome = _folder(
-                input,
-                classifier,
-                out or Path("results"),
-                Selection(_globs(include), _globs(exclude), recursive, follow_links),
-                Effort(batch_size, workers),
-                report,
-                Neighbours(fresh, settle, wait, keep),
-                log,
-            )
-            summary = outcome.summary
-        else:
-            summary = _image(input, classifier, out, report, Neighbours(fresh, 0, wait, keep), log)
-        if summary.unread > _allowed(max_errors, summary.files):
-            raise JobError(
-                ExitCode.UNREADABLE_FILES,
-                f"{summary.unread:,} of {summary.files:,} files could not be read, and {max_errors} may be. "
-                "Their rows say why; --verbose names them here, and --max-errors lets more pass.",
-            )
-        end(ExitCode.OK)
+            _check_input(input)
+            if metrics:
+                metrics.check()
+            classifier = Classifier.load(model, device, review_below)
+            report = Report(probabilities=probabilities, page="html" in formats)
+            if input.is_dir():
+                outcome = _folder(
+                    input,
+                    classifier,
+                    out or Path("results"),
+                    Selection(_globs(include), _globs(exclude), recursive, follow_links),
+                    Effort(batch_size, workers),
+                    report,
+                    Neighbours(fresh, settle, wait, keep),
+                    log,
+                )
+                summary = outcome.summary
+            else:
+                summary = _image(input, classifier, out, report, Neighbours(fresh, 0, wait, keep), log)
+            if summary.unread > _allowed(max_errors, summary.files):
+                raise JobError(
+                    ExitCode.UNREADABLE_FILES,
+                    f"{summary.unread:,} of {summary.files:,} files could not be read, and {max_errors} may "
+                    "be. Their rows say why; --verbose names them here, and --max-errors lets more pass.",
+                )
+            end(ExitCode.OK)
 
 
 def _folder(

@@ -69,6 +69,8 @@ def exit_codes(tell: Tell = tell_end) -> Iterator[None]:
     except Exception:
         message = "this is a defect of batch-classify; please report the lines above"
         _end(tell, ExitCode.DEFECT, message, traceback.format_exc())
+    else:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 class _Terminated(BaseException):
@@ -80,7 +82,8 @@ def _terminate(signal_number: int, frame: FrameType | None) -> None:
 
 
 def _end(tell: Tell, code: ExitCode, message: str, trace: str = "") -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
+    for again in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(again, signal.SIG_IGN)
     tell(code, message, trace)
     sys.exit(code)
 

@@ -29,22 +29,22 @@ class Log(Protocol):
     """Who is told what happens, in this order, `ended` always last and once."""
 
     def started(self, source: Path, results: Path, model: str) -> None:
-        """The run begins."""
+        """Hear that the run begins."""
 
     def advancing(self, count: Callable[[], int]) -> AbstractContextManager[Advance]:
         """Give what hears how many files are done; `count` says how many there will be."""
 
     def rows(self, cards: Sequence[Card]) -> None:
-        """These rows are written."""
+        """Hear which rows are written."""
 
     def warn(self, message: str) -> None:
-        """Something is wrong that ends nothing."""
+        """Hear that something is wrong which ends nothing."""
 
     def finished(self, outcome: Outcome) -> None:
-        """The report is there."""
+        """Hear that the report is there."""
 
     def ended(self, code: ExitCode, message: str = "", trace: str = "") -> None:
-        """The command ends, with a message if not well, and where a defect came from."""
+        """Hear that the command ends, why if not well, and where a defect came from."""
 
 
 class TextLog:
@@ -78,7 +78,7 @@ class TextLog:
     def finished(self, outcome: Outcome) -> None:
         """Print the counts and where the report is."""
         if not self._quiet:
-            console.err.print(counts(outcome))
+            console.err.print(counts(outcome.summary, outcome.ignored, outcome.remembered))
             console.err.print(place(outcome), markup=False)
 
     def ended(self, code: ExitCode, message: str = "", trace: str = "") -> None:

@@ -48,8 +48,8 @@ class Metrics:
         except OSError as error:
             raise JobError(
                 ExitCode.OUTPUT,
-                f"cannot write {self._path}: {error.strerror}. Name a file in a folder that is there and that you "
-                "may write to with --metrics-file.",
+                f"cannot write {self._path}: {error.strerror}. Name with --metrics-file a file in a folder "
+                "that is there and that you may write to.",
             ) from error
 
     def write(self, code: ExitCode, outcome: Outcome | None) -> None:

@@ -12,6 +12,7 @@ from rich.table import Table
 from batch_classify.filename import to_cell
 from batch_classify.job import PAGE, TABLE, Outcome
 from batch_classify.report.page import STATUS_WORDS, percent, reason_in_words, visible
+from batch_classify.report.summary import Summary
 from batch_classify.row import Row, Status
 
 
@@ -49,9 +50,8 @@ def place(outcome: Outcome) -> str:
     return f"report: {page if page.exists() else outcome.folder / TABLE}"
 
 
-def counts(outcome: Outcome) -> Table:
+def counts(summary: Summary, ignored: int, remembered: int = 0) -> Table:
     """Draw the short table of counts that ends a run."""
-    summary = outcome.summary
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(justify="right")
     table.add_column()
@@ -59,15 +59,15 @@ def counts(outcome: Outcome) -> Table:
     for status, words in STATUS_WORDS.items():
         if summary.statuses[status] or status is Status.OK:
             table.add_row(f"{summary.statuses[status]:,}", str(status), words)
-    if outcome.ignored:
-        table.add_row(f"{outcome.ignored:,}", "ignored", "other files, without a row")
-    if outcome.remembered:
-        table.add_row(f"{outcome.remembered:,}", "remembered", "of the above, from an earlier run")
+    if ignored:
+        table.add_row(f"{ignored:,}", "ignored", "other files, without a row")
+    if remembered:
+        table.add_row(f"{remembered:,}", "remembered", "rows that an earlier run had answered already")
     return table
 
 
 def summed_up(outcome: Outcome) -> dict[str, Any]:
-    """Return the same for a program, as values for JSON."""
+    """Return the counts for a program, as values for JSON."""
     return {
         "rows": outcome.summary.rows,
         "files": outcome.summary.files,

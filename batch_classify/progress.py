@@ -58,7 +58,7 @@ def progress(console: Console, count: Callable[[], int], *, quiet: bool = False)
 
 
 def now_and_then(tell: Callable[[int, float], None]) -> Advance:
-    """Return what counts files, and every half a minute calls `tell` with their number and the seconds passed."""
+    """Return what counts files and, every half a minute, tells how many and in how many seconds."""
     done, start = 0, time.monotonic()
     due = start + _LINE_EVERY
 

@@ -37,6 +37,8 @@ def writing(results: Path, wait: float = 0.0) -> Iterator[Path]:
     """
     latest = results / LATEST
     with ExitStack() as stack:
+        if latest.exists() and not latest.is_symlink():
+            raise cannot_write(results, f"{LATEST} is not a link there; move it away")
         try:
             results.mkdir(parents=True, exist_ok=True)
             stack.enter_context(locked(results, wait))
@@ -45,8 +47,6 @@ def writing(results: Path, wait: float = 0.0) -> Iterator[Path]:
         except OSError as error:
             raise cannot_write(results, error.strerror) from error
         try:
-            if latest.exists() and not latest.is_symlink():
-                raise cannot_write(results, f"{LATEST} is not a link there; move it away")
             yield partial
         except OSError as error:
             # A full disk shows when a file is written to, and then the error does not say which.
