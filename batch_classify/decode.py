@@ -116,6 +116,8 @@ def _read(file: int, limits: Limits) -> Contents:
         parts.append(part)
         if size > limits.bytes:
             parts.clear()
+        if size > max(limits.bytes, status.st_size):  # it may grow for as long as it is read
+            break
     stamp = Stamp.of(os.fstat(file))
     if (stamp.size, stamp.mtime_ns) != (status.st_size, status.st_mtime_ns):
         return _problem(Reason.BEING_WRITTEN, "the file changed while it was read")
