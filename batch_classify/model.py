@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -159,6 +160,8 @@ def _check(card: Card) -> None:
 
 
 def _onnxruntime(folder: Path) -> Runtime:
+    # Microsoft's builds otherwise write an identifier of the machine into ~/.cache, to report their use with.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime as ort
 
     options = ort.SessionOptions()

@@ -27,6 +27,7 @@ Result = TypeVar("Result")
 
 _AHEAD = 3  # chunks in flight for each worker: enough that none waits, few enough that memory stays flat
 SECONDS = 120.0  # for one item; the largest picture within the limits takes a tenth of that
+_for_life = ExitStack()  # what a worker enters; a context that nobody holds on to would end at once
 MEMORY = 5 * 2**29  # bytes beyond an idle worker's; the largest picture within the limits takes 1.9 GiB
 
 
@@ -64,7 +65,7 @@ def _start_worker() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     cv2.setNumThreads(1)
-    ExitStack().enter_context(quiet())  # for as long as the process lives
+    _for_life.enter_context(quiet())
     _limit_memory()
     Thread(target=_end_with_parent, daemon=True).start()
 

@@ -68,6 +68,18 @@ def test_quiet_says_nothing(scans: Path, fake_model: Path, tmp_path: Path) -> No
     assert (done.returncode, done.stdout, done.stderr) == (ExitCode.OK, "", "")
 
 
+def test_the_libraries_of_the_workers_say_nothing_either(
+    scans: Path, fake_model: Path, tmp_path: Path
+) -> None:
+    """What libjpeg and Pillow print of a file that is slightly wrong stays out of cron's mail."""
+    picture = 255 - draw_digit(5, np.random.default_rng(5), 60)
+    data = cv2.imencode(".jpg", picture)[1].tobytes()
+    at = data.index(b"\xff\xdb")
+    (scans / "noisy.jpg").write_bytes(data[:at] + b"extraneous" + data[at:])
+    done = call(scans, "-m", fake_model, "--quiet", "--workers", 1, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (ExitCode.OK, "", "")
+
+
 def test_verbose_names_each_file_that_needs_a_look(scans: Path, fake_model: Path, tmp_path: Path) -> None:
     """With --verbose an unreadable file is named with its reason."""
     spoil(scans)

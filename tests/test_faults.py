@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from batch_classify import intake as intake_module
 from batch_classify import ledger as ledger_module
+from batch_classify import prepare as prepare_module
 from batch_classify.classifier import Classifier
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.job import IN_THIS_PROCESS, Effort, Neighbours, Report, run
@@ -75,7 +76,10 @@ def assert_whole(results: Path) -> None:
 
 @dataclass(frozen=True)
 class Doomed:
-    """A run that kills itself at its step `at`; steps are system calls, SQL statements and batches."""
+    """A run that kills itself before its step `at`.
+
+    Steps are system calls in the results folder, SQL statements and batches.
+    """
 
     scans: Path
     results: Path
@@ -86,9 +90,9 @@ class Doomed:
         """Run in a process of its own; without a kill, leave the number of steps."""
         steps = 0
 
-        def step(event: str = "", *_: object) -> None:
+        def step(event: str, arguments: tuple[object, ...] = ()) -> None:
             nonlocal steps
-            if event.startswith(("open", "os.", "shutil.", "sqlite3.", "sql ", "rows")):
+            if event in ("sql", "rows") or any(str(self.results) in str(argument) for argument in arguments):
                 steps += 1
                 if steps == self.at:
                     os.kill(os.getpid(), signal.SIGKILL)
@@ -97,10 +101,12 @@ class Doomed:
 
         def traced(path: Path) -> object:
             connection = opened(path)
-            connection.set_trace_callback(lambda statement: step(f"sql {statement}"))
+            connection.set_trace_callback(lambda statement: step("sql"))
             return connection
 
-        ledger_module._opened = traced  # type: ignore[assignment]  # in this process, which ends with it
+        # In this process, which ends with it. The same steps each time, however young the scans are:
+        prepare_module._COARSE = 0.0
+        ledger_module._opened = traced  # type: ignore[assignment]
         classifier = Classifier.load(self.model, "cpu")
         sys.addaudithook(step)
         run(Scan(self.scans), classifier, self.results, effort=SLOWLY, watch=lambda cards: step("rows"))
@@ -120,16 +126,23 @@ def test_killed_at_any_step_nothing_is_lost(
     scans: Path, undisturbed: bytes, classifier: Classifier, fake_model: Path, tmp_path: Path
 ) -> None:
     """Whatever the step, earlier reports stay, and the next run ends with an undisturbed run's table."""
-    assert in_a_process_of_its_own(Doomed(scans, tmp_path / "whole", fake_model, -1)) == 0
-    steps = int((tmp_path / "steps").read_text())
-    assert steps > 200
-    for at in sorted(random.Random(7).sample(range(1, steps + 1), 30)):
-        results = tmp_path / f"killed-{at}"
+
+    def after_an_earlier_run(name: str) -> tuple[Path, Path]:
+        results = tmp_path / name
         earlier = run(Scan(scans), classifier, results, effort=SLOWLY, report=TABLE_ONLY).folder
         (results / LEDGER).unlink()
+        return results, earlier
+
+    results, _ = after_an_earlier_run("whole")
+    assert in_a_process_of_its_own(Doomed(scans, results, fake_model, -1)) == 0
+    steps = int((tmp_path / "steps").read_text())
+    assert steps > 100
+    # Some anywhere, and all while the report is published.
+    for at in sorted({*random.Random(7).sample(range(1, steps - 10), 16), *range(steps - 10, steps + 1)}):
+        results, earlier = after_an_earlier_run(f"killed-{at}")
         assert in_a_process_of_its_own(Doomed(scans, results, fake_model, at)) == -signal.SIGKILL
         assert_whole(results)
-        assert table_of(earlier) == undisturbed
+        assert table_of(earlier) == table_of(results / "latest") == undisturbed
         final = run(Scan(scans), classifier, results, effort=SLOWLY, report=TABLE_ONLY).folder
         assert table_of(final) == undisturbed
         assert (results / "latest").resolve() == final
@@ -245,14 +258,24 @@ class Bounded:
             sys.exit(error.code)
 
 
-@pytest.mark.parametrize("most", [0, 10, 1000, 30_000, 100_000])
+@pytest.mark.parametrize(
+    ("most", "known"),
+    [(0, False), (10, False), (1000, False), (30_000, False), (100_000, False), (60_000, True)],
+)
 def test_a_quota_ends_the_run_and_harms_nothing(
-    scans: Path, undisturbed: bytes, classifier: Classifier, fake_model: Path, tmp_path: Path, most: int
+    scans: Path,
+    undisturbed: bytes,
+    classifier: Classifier,
+    fake_model: Path,
+    tmp_path: Path,
+    most: int,
+    known: bool,
 ) -> None:
-    """Wherever the limit strikes, at the lock, the ledger or the page, the code is OUTPUT."""
+    """Wherever the limit strikes, at the lock, the ledger or (all being known) the page, it is OUTPUT."""
     results = tmp_path / "results"
     earlier = run(Scan(scans), classifier, results, effort=SLOWLY, report=TABLE_ONLY).folder
-    (results / LEDGER).unlink()
+    if not known:
+        (results / LEDGER).unlink()
     assert in_a_process_of_its_own(Bounded(scans, results, fake_model, most)) == ExitCode.OUTPUT
     assert_whole(results)
     assert (results / "latest").resolve() == earlier
