@@ -80,7 +80,7 @@ def test_a_crash_costs_one_item(place: int) -> None:
 
 def test_an_item_that_takes_too_long_costs_itself() -> None:
     """The kernel ends its worker, and all others are as always."""
-    results = in_order(work, [[1, 2], [HANG], [3]], 2, lambda item: -7, seconds=0.5)
+    results = in_order(work, [[1, 2], [HANG], [3]], 2, lambda item: -7, seconds=2)
     assert list(itertools.chain.from_iterable(results)) == [1, 4, -7, 9]
 
 
