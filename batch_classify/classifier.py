@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from batch_classify import model as model_folder
 from batch_classify.decide import Prediction, decide, probabilities
-from batch_classify.model import Images, Model
+from batch_classify.model import Images, Logits, Model
 from batch_classify.preprocess import VERSION, preprocess
 from batch_classify.row import Reason
 
@@ -55,7 +55,11 @@ class Classifier:
 
     def predict_prepared(self, images: Images, findings: Sequence[Reason | None]) -> list[Prediction]:
         """Read what `preprocess` made: uint8 [N, 28, 28], and the N findings."""
-        shares = probabilities(self.model.logits(images), self.model.card.temperature)
+        return self.decide(self.model.logits(images), findings)
+
+    def decide(self, logits: Logits, findings: Sequence[Reason | None]) -> list[Prediction]:
+        """Turn what the network said, float32 [N, 10], and the N findings into answers."""
+        shares = probabilities(logits, self.model.card.temperature)
         return [
             decide(row, finding, self.review_below) for row, finding in zip(shares, findings, strict=True)
         ]

@@ -12,12 +12,12 @@ import typer
 
 from batch_classify import __version__, console
 from batch_classify.errors import ExitCode, JobError
-from batch_classify.row import Status
 
 if TYPE_CHECKING:
     from batch_classify.classifier import Classifier
     from batch_classify.corrections import Corrections
-    from batch_classify.job import Effort, Report
+    from batch_classify.job import Effort, Neighbours, Outcome, Report
+    from batch_classify.log import Log
     from batch_classify.report.card import Card
     from batch_classify.report.summary import Summary
     from batch_classify.scan import Selection
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 _FORMATS = ("csv", "html")
+_LOG_FORMATS = ("text", "json")
 
 
 def _show_version(wanted: bool) -> None:
@@ -43,6 +44,12 @@ def _formats(text: str) -> str:
     unknown = set(text.split(",")) - set(_FORMATS)
     if unknown:
         raise typer.BadParameter(f"{', '.join(sorted(unknown))!r} is not one of {', '.join(_FORMATS)}.")
+    return text
+
+
+def _log_format(text: str) -> str:
+    if text not in _LOG_FORMATS:
+        raise typer.BadParameter(f"{text!r} is not one of {', '.join(_LOG_FORMATS)}.")
     return text
 
 
@@ -107,6 +114,29 @@ def classify(
         str,
         typer.Option(callback=_allowance, metavar="N|N%", help="Unreadable files to put up with."),
     ] = "0",
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Read every file again, whatever earlier runs answered.")
+    ] = False,
+    settle: Annotated[
+        float,
+        typer.Option(
+            min=0, metavar="SECONDS", help="Leave files to the next run that were touched so lately."
+        ),
+    ] = 0,
+    wait: Annotated[
+        float,
+        typer.Option(min=0, metavar="SECONDS", help="Wait so long for another run into the same folder."),
+    ] = 0,
+    keep: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Delete all but the N newest reports.")
+    ] = None,
+    metrics_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write figures for Prometheus there.")
+    ] = None,
+    log_format: Annotated[
+        str,
+        typer.Option(callback=_log_format, metavar="text|json", help="How stderr tells what happens."),
+    ] = "text",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Name each file that needs a look.")
@@ -121,36 +151,59 @@ def classify(
     """
     with console.exit_codes():
         # Imported here, so that --help and --version answer at once.
-        from batch_classify.classifier import Classifier
-        from batch_classify.corrections import Corrections, read_corrections
-        from batch_classify.job import Effort, Report
+        from batch_classify.job import Effort, Neighbours, Report
+        from batch_classify.log import JsonLog, TextLog
+        from batch_classify.metrics import Metrics
         from batch_classify.scan import Selection
 
-        _check_input(input)
-        answers = read_corrections(corrections) if corrections else Corrections()
-        classifier = Classifier.load(model, device, review_below)
-        report = Report(probabilities=probabilities, page="html" in formats, page_bytes=report_mb * 1_000_000)
-        if input.is_dir():
-            selection = Selection(_globs(include), _globs(exclude), recursive, follow_links)
-            summary = _folder(
-                input,
-                classifier,
-                out or Path("results"),
-                selection,
-                Effort(batch_size, workers),
-                report,
-                answers,
-                quiet=quiet,
-                verbose=verbose,
+        log = (JsonLog if log_format == "json" else TextLog)(quiet=quiet, verbose=verbose)
+        metrics = Metrics(metrics_file, input) if metrics_file else None
+        outcome: Outcome | None = None
+
+        def end(code: ExitCode, message: str = "", trace: str = "") -> None:
+            if metrics:
+                try:
+                    metrics.write(code, outcome)
+                except OSError as error:
+                    log.warn(f"cannot write {metrics_file}: {error.strerror}")
+            log.ended(code, message, trace)
+
+        with console.exit_codes(end):
+            from batch_classify.classifier import Classifier
+            from batch_classify.corrections import Corrections, read_corrections
+
+            _check_input(input)
+            if metrics:
+                metrics.check()
+            answers = read_corrections(corrections) if corrections else Corrections()
+            classifier = Classifier.load(model, device, review_below)
+            report = Report(
+                probabilities=probabilities, page="html" in formats, page_bytes=report_mb * 1_000_000
             )
-        else:
-            summary = _image(input, classifier, out, report, answers, quiet=quiet)
-        if summary.unread > _allowed(max_errors, summary.files):
-            raise JobError(
-                ExitCode.UNREADABLE_FILES,
-                f"{summary.unread:,} of {summary.files:,} files could not be read, and {max_errors} may be. "
-                "Their rows say why; --verbose names them here, and --max-errors lets more pass.",
-            )
+            if input.is_dir():
+                outcome = _folder(
+                    input,
+                    classifier,
+                    out or Path("results"),
+                    Selection(_globs(include), _globs(exclude), recursive, follow_links),
+                    Effort(batch_size, workers),
+                    report,
+                    answers,
+                    Neighbours(fresh, settle, wait, keep),
+                    log,
+                )
+                summary = outcome.summary
+            else:
+                summary = _image(
+                    input, classifier, out, report, answers, Neighbours(fresh, 0, wait, keep), log
+                )
+            if summary.unread > _allowed(max_errors, summary.files):
+                raise JobError(
+                    ExitCode.UNREADABLE_FILES,
+                    f"{summary.unread:,} of {summary.files:,} files could not be read, and {max_errors} may "
+                    "be. Their rows say why; --verbose names them here, and --max-errors lets more pass.",
+                )
+            end(ExitCode.OK)
 
 
 def _folder(
@@ -161,16 +214,13 @@ def _folder(
     effort: Effort,
     report: Report,
     answers: Corrections,
-    *,
-    quiet: bool,
-    verbose: bool,
-) -> Summary:
-    """Classify a folder into a new report, and tell a person how it went."""
-    from batch_classify import job, present
-    from batch_classify.progress import progress
+    neighbours: Neighbours,
+    log: Log,
+) -> Outcome:
+    """Classify a folder into a new report, and tell how it went."""
+    from batch_classify import job
     from batch_classify.scan import Scan
 
-    say = console.err.print
     scan = Scan(folder, selection, skip=results)
     if results.exists() and results.samefile(folder):
         raise JobError(
@@ -179,18 +229,23 @@ def _folder(
 
     def watch(cards: Sequence[Card]) -> None:
         advance(sum(card.row.page in (None, 1) for card in cards))
-        for card in cards if verbose else ():
-            if card.row.status not in (Status.OK, Status.REVIEWED):
-                say(present.concern(card.row), markup=False)
+        log.rows(cards)
 
-    with progress(console.err, scan.count, quiet=quiet) as advance:
+    log.started(folder, results, classifier.model.card.name)
+    with log.advancing(scan.count) as advance:
         outcome = job.run(
-            scan, classifier, results, effort=effort, report=report, corrections=answers, watch=watch
+            scan,
+            classifier,
+            results,
+            effort=effort,
+            report=report,
+            corrections=answers,
+            neighbours=neighbours,
+            watch=watch,
+            warn=log.warn,
         )
-    if not quiet:
-        say(present.counts(outcome.summary, outcome.ignored))
-        say(present.place(outcome), markup=False)
-    return outcome.summary
+    log.finished(outcome)
+    return outcome
 
 
 def _image(
@@ -199,8 +254,8 @@ def _image(
     results: Path | None,
     report: Report,
     answers: Corrections,
-    *,
-    quiet: bool,
+    neighbours: Neighbours,
+    log: Log,
 ) -> Summary:
     """Print what one image says, and write a report only where `results` is given."""
     from batch_classify import job, present
@@ -212,18 +267,18 @@ def _image(
             console.answer(present.answer(card.row))
 
     if results is not None:
-        effort = job.IN_THIS_PROCESS
         outcome = job.run(
             OneFile(file),
             classifier,
             results,
-            effort=effort,
+            effort=job.IN_THIS_PROCESS,
             report=report,
             corrections=answers,
+            neighbours=neighbours,
             watch=watch,
+            warn=log.warn,
         )
-        if not quiet:
-            console.err.print(present.place(outcome), markup=False)
+        log.finished(outcome)
         return outcome.summary
     summary = Summary()
     for found in job.classify(OneFile(file), classifier, job.IN_THIS_PROCESS):

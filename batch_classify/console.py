@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Protocol
 
 from rich.console import Console
 from rich.markup import escape
@@ -17,6 +18,8 @@ from batch_classify.errors import ExitCode, JobError
 
 # soft_wrap: a log of cron is not cut to the width of a terminal that is not there.
 err = Console(stderr=True, soft_wrap=True, highlight=False)
+_ASKED_FOR = (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
+_KEPT = "earlier results stay as they were, and what was done is kept"
 
 
 def answer(line: str) -> None:
@@ -33,32 +36,55 @@ def answer(line: str) -> None:
         raise JobError(ExitCode.OUTPUT, f"cannot write the answer to stdout: {error.strerror}") from error
 
 
+class Tell(Protocol):
+    """Hears how a command ends if not well: the code, why, and where a defect came from."""
+
+    def __call__(self, code: ExitCode, message: str, trace: str = "") -> None:
+        """Pass it on."""
+
+
+def tell_end(code: ExitCode, message: str, trace: str = "") -> None:
+    """Print why a command ends; nothing if there is nothing to say."""
+    if trace:
+        print(trace, file=sys.stderr, end="")
+    if message:
+        mark = "" if code in _ASKED_FOR else "[bold red]error:[/] "
+        err.print(mark + escape(message))
+
+
 @contextmanager
-def exit_codes() -> Iterator[None]:
-    """Turn whatever ends the command into a message on stderr and one of the promised exit codes."""
+def exit_codes(tell: Tell = tell_end) -> Iterator[None]:
+    """Turn whatever ends the command into a message and one of the promised exit codes."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
         yield
     except JobError as error:
-        _end(error.code, f"[bold red]error:[/] {escape(str(error))}")
+        _end(tell, error.code, str(error))
     except ImportError as error:
-        _end(ExitCode.ENVIRONMENT, f"[bold red]error:[/] {escape(_library_remedy(error))}")
+        _end(tell, ExitCode.ENVIRONMENT, _library_remedy(error))
     except KeyboardInterrupt:
-        _end(ExitCode.INTERRUPTED, "interrupted; earlier results stay as they were")
+        _end(tell, ExitCode.INTERRUPTED, f"interrupted; {_KEPT}")
+    except _Terminated:
+        _end(tell, ExitCode.TERMINATED, f"terminated; {_KEPT}")
     except Exception:
-        traceback.print_exc()
-        _end(
-            ExitCode.DEFECT,
-            "[bold red]error:[/] this is a defect of batch-classify; please report the lines above",
-        )
+        message = "this is a defect of batch-classify; please report the lines above"
+        _end(tell, ExitCode.DEFECT, message, traceback.format_exc())
+    else:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+class _Terminated(BaseException):
+    """The signal TERM came. Raised like KeyboardInterrupt, since a handler must not print."""
 
 
 def _terminate(signal_number: int, frame: FrameType | None) -> None:
-    _end(ExitCode.TERMINATED, "terminated; earlier results stay as they were")
+    raise _Terminated
 
 
-def _end(code: ExitCode, message: str) -> None:
-    err.print(message)
+def _end(tell: Tell, code: ExitCode, message: str, trace: str = "") -> None:
+    for again in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(again, signal.SIG_IGN)
+    tell(code, message, trace)
     sys.exit(code)
 
 

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from batch_classify import header
 from batch_classify.row import Reason
+from batch_classify.stamp import Stamp
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
@@ -67,18 +68,25 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """A file's bytes, or the problem that kept them from being read; and where possible their hash."""
+    """A file's bytes, or the problem that kept them from being read; and where possible their hash.
+
+    `stamp` is the file's while it was read, and is there where the hash is.
+    """
 
     data: bytes | None
     sha256: str = ""  # hex
     problem: Page | None = None
+    stamp: Stamp | None = None
 
 
 DEFAULT_LIMITS = Limits()
 
 
 def read(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> Contents:
-    """Read a regular file whole, or only hash one over the limit; never wait for a pipe."""
+    """Read a regular file whole, or only hash one over the limit; never wait for a pipe.
+
+    One that changes meanwhile is being written, and comes without a hash.
+    """
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         try:
@@ -108,16 +116,21 @@ def _read(file: int, limits: Limits) -> Contents:
         parts.append(part)
         if size > limits.bytes:
             parts.clear()
+        if size > max(limits.bytes, status.st_size):  # it may grow for as long as it is read
+            break
+    stamp = Stamp.of(os.fstat(file))
+    if (stamp.size, stamp.mtime_ns) != (status.st_size, status.st_mtime_ns):
+        return _problem(Reason.BEING_WRITTEN, "the file changed while it was read")
     sha256 = digest.hexdigest()
     if size == 0:
-        return _problem(Reason.EMPTY_FILE, "the file is empty", sha256)
+        return _problem(Reason.EMPTY_FILE, "the file is empty", sha256, stamp)
     if size > limits.bytes:
-        return _problem(Reason.TOO_LARGE, f"the file has more than {limits.bytes:,} bytes", sha256)
-    return Contents(b"".join(parts), sha256)
+        return _problem(Reason.TOO_LARGE, f"the file has more than {limits.bytes:,} bytes", sha256, stamp)
+    return Contents(b"".join(parts), sha256, stamp=stamp)
 
 
-def _problem(reason: Reason, detail: str, sha256: str = "") -> Contents:
-    return Contents(None, sha256, Page(None, None, None, None, reason, detail))
+def _problem(reason: Reason, detail: str, sha256: str = "", stamp: Stamp | None = None) -> Contents:
+    return Contents(None, sha256, Page(None, None, None, None, reason, detail), stamp)
 
 
 def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Iterator[Page]:

@@ -24,7 +24,14 @@ _FLAT = 4  # grey levels by which evenly lit paper may stray from its median
 _EVEN, _EVEN_TINY = 0.85, 0.5  # of the border: on flat paper so much of it is paper
 _FRAMED = 0.9  # of the border: a frame takes so much of it
 _MOSTLY = 0.6  # of the picture: on flat paper so much of it is paper
+_EDGE, _EDGE_STEP = (
+    0.14,
+    16,
+)  # of the side, and grey levels: so broad and dark is the edge that a frame leaves
+_ALONG = 0.8  # of a side: so much of it is dark then
+_SMALLEST_FRAMED = 18  # px
 _LEAST_RANGE = 45  # grey levels; less, as between off-white paper and white, would make clouds as dark as ink
+_NOISY = 0.15  # of the level between ink and paper
 _SURE = 1.5  # how much more energy one polarity's strokes must have
 
 
@@ -63,14 +70,14 @@ def flat_paper(grey: Grey) -> int | None:
     The border shows it, unless a frame runs there; then most of the picture does.
     """
     ring = border(grey)
-    level = quantile(ring, 0.5)
-    even = _share_near(ring, level)
-    if even >= (_EVEN_TINY if max(grey.shape) <= _TINY_SIDE else _EVEN):
-        framed = even > _FRAMED and _share_near(grey, level) < 0.5
-        if not framed:
-            return level
-    level = quantile(grey, 0.5)
-    return level if _share_near(grey, level) >= _MOSTLY else None
+    level, usual = quantile(ring, 0.5), quantile(grey, 0.5)
+    even, most = _share_near(ring, level), _share_near(grey, usual)
+    framed = even > _FRAMED and _share_near(grey, level) < 0.5
+    if even >= _EVEN and not framed:
+        return level
+    if most >= _MOSTLY:
+        return usual
+    return level if even >= _EVEN_TINY and max(grey.shape) <= _TINY_SIDE and not framed else None
 
 
 def _share_near(values: Grey, level: int) -> float:
@@ -122,6 +129,7 @@ def light_on_dark(coarse: Grey) -> bool:
     Black-hat against top-hat with a kernel of this size took the paper inside and around the digit for
     strokes in most photographs.
     """
+    coarse = np.ascontiguousarray(_inside(coarse))
     side = max(3, int(0.4 * max(coarse.shape)) | 1)
     around = cv2.medianBlur(coarse, side)
     height, width = coarse.shape
@@ -138,12 +146,48 @@ def paper_plane(coarse: Grey, shape: tuple[int, ...]) -> Grey:
     """Return the brightness of the paper below the ink, uint8 [h, w]: a closing wider than any stroke."""
     side = max(3, (max(coarse.shape) // 3) | 1)
     reach = min(side, min(coarse.shape) - 1)
-    wide = _continued(u8(cv2.medianBlur(coarse, 3)), reach)
+    wide = _continued(_without_edges(u8(cv2.medianBlur(coarse, 3))), reach)
     closed = cv2.morphologyEx(wide, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
     blurred = cv2.blur(closed, (5, 5))
     height, width = coarse.shape
     paper = blurred[reach : reach + height, reach : reach + width]
     return u8(cv2.resize(paper, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR))
+
+
+def _without_edges(coarse: Grey) -> Grey:
+    """Return the picture with the dark edges that a frame leaves on it painted over with the paper inside."""
+    painted = coarse.copy()
+    for view in (painted, painted[::-1], painted.T, painted[:, ::-1].T):
+        depth = _edge(view)
+        if depth:
+            view[:depth] = view[depth]
+    return painted
+
+
+def _edge(view: Grey) -> int:
+    """Return how many rows at the top of a picture a dark line of a frame lies in, 0 where there is none.
+
+    Lit unevenly, paper gets darker gradually; at a frame it does so at once.
+    """
+    depth = max(2, round(_EDGE * len(view)))
+    if len(view) < _SMALLEST_FRAMED:
+        return 0
+    rows = np.sort(view[[*range(depth), depth, 2 * depth]], axis=1)
+    outer = int(rows[:depth, int(_ALONG * rows.shape[1])].min())
+    inner, further = (int(level) for level in rows[depth:, rows.shape[1] // 2])
+    return depth if inner - outer > 2 * abs(further - inner) + _EDGE_STEP else 0
+
+
+def _inside(coarse: Grey) -> Grey:
+    """Return what lies within the frame of a picture of either polarity, all of it where there is none."""
+    for grey in (coarse, 255 - coarse):
+        top, bottom = _edge(grey), _edge(grey[::-1])
+        if not top and not bottom:
+            continue
+        left, right = _edge(grey.T), _edge(grey[:, ::-1].T)
+        if sum(edge > 0 for edge in (top, bottom, left, right)) >= 3:
+            return coarse[top : len(coarse) - bottom, left : coarse.shape[1] - right]
+    return coarse
 
 
 def _continued(grey: Grey, reach: int) -> Grey:
@@ -158,6 +202,22 @@ def _continued(grey: Grey, reach: int) -> Grey:
 
 def _relative_to(grey: Grey, paper: Grey) -> Grey:
     return 255 - u8(cv2.divide(grey, paper, scale=255))
+
+
+def calmed(ink: Grey) -> Grey:
+    """Return an ink plane [h, w] smoothed where its noise is strong for its ink, else as it is."""
+    if min(ink.shape) < 3:
+        return ink
+    noise = noise_of(ink)
+    otsu = cv2.threshold(ink, 0, 255, cv2.THRESH_OTSU)[0]
+    return u8(cv2.GaussianBlur(ink, (3, 3), 0)) if noise > _NOISY * otsu else ink
+
+
+def noise_of(plane: Grey) -> float:
+    """Return the standard deviation of the noise in a plane [h, w], by Immerkær (1996) with a median."""
+    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    residue = cv2.filter2D(plane, cv2.CV_16S, kernel)[1:-1, 1:-1]
+    return quantile(u8(cv2.convertScaleAbs(residue)), 0.5) / (0.6745 * 6)
 
 
 def levels_of(ink: Grey) -> Levels:

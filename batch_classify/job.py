@@ -10,13 +10,11 @@ import os
 import platform
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -26,24 +24,26 @@ import numpy as np
 from batch_classify.classifier import Classifier
 from batch_classify.corrections import Corrections, read_corrections
 from batch_classify.decide import Prediction
-from batch_classify.decode import quiet
 from batch_classify.errors import ExitCode, JobError
-from batch_classify.pool import cpu_count, in_order
-from batch_classify.prepare import Prepared, crashed, prepare_all
+from batch_classify.intake import intake
+from batch_classify.ledger import Edition, Ledger
+from batch_classify.pool import cpu_count
+from batch_classify.prepare import Prepared
+from batch_classify.preprocess import VERSION
 from batch_classify.report.card import Card
 from batch_classify.report.pack import PAGE_BYTES
 from batch_classify.report.page import write_page
 from batch_classify.report.spool import Spool
 from batch_classify.report.summary import Run, Summary, run_record, write_run
 from batch_classify.report.table import Table, read_table
-from batch_classify.results import publish, writing
+from batch_classify.results import RECORD, prune, publish, writing
 from batch_classify.row import Reason, Row, Status
 from batch_classify.scan import ALL_IMAGES, OneFile, Scan, Selection, Unlisted
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLE, PAGE, RECORD = "predictions.csv", "report.html", "run.json"
+TABLE, PAGE = "predictions.csv", "report.html"
 _BATCH = {"cpu": 64, "cuda": 512}
 _PACKAGES = ("batch-classify", "jinja2", "numpy", "onnxruntime", "opencv-python", "pillow")
 _REASONS = {
@@ -78,18 +78,39 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class Neighbours:
+    """How a run gets on with those before, beside and after it, and with who writes to the input.
+
+    `fresh` ignores stored answers; `settle` is for how many seconds after the last touch a file is left
+    alone; `wait` is how many seconds to wait for a run that holds the results folder; `keep` is how many
+    runs' folders stay, None being all.
+    """
+
+    fresh: bool = False
+    settle: float = 0.0
+    wait: float = 0.0
+    keep: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a finished run leaves behind: its folder and its counts."""
+    """What a finished run leaves behind: its folder, its counts, and how many seconds it took.
+
+    `remembered` counts the rows that an earlier run had answered already.
+    """
 
     folder: Path
     summary: Summary
     ignored: int
+    remembered: int
+    seconds: float
 
 
 AUTO = Effort()
 IN_THIS_PROCESS = Effort(workers=0)
 FULL = Report()
 NO_CORRECTIONS = Corrections()
+ALONE = Neighbours()
 
 Seconds = defaultdict[str, float]
 
@@ -102,22 +123,30 @@ def run(
     effort: Effort = AUTO,
     report: Report = FULL,
     corrections: Corrections = NO_CORRECTIONS,
+    neighbours: Neighbours = ALONE,
     watch: Callable[[Sequence[Card]], None] = lambda cards: None,
+    warn: Callable[[str], None] = lambda message: None,
 ) -> Outcome:
     """Classify the candidates and write a run's folder into `results`; `watch` sees the rows go by.
 
     A human's answers go before the model's: `corrections`, and those that `results` keeps from earlier runs.
-    Raises JobError: INPUT if there is no candidate or the input goes away, OUTPUT if nothing can be written.
-    Then `latest` and the earlier runs stay as they were.
+    `warn` hears what is wrong and yet ends nothing. Raises JobError: INPUT if there is no candidate or the
+    input goes away, OUTPUT if nothing can be written, LOCKED if another run holds `results`. Then `latest`
+    and the earlier runs stay as they were, and the next run goes on from what this one had answered.
     """
     started = datetime.now(UTC)
     begun = time.perf_counter()
     seconds: Seconds = defaultdict(float)
     summary = Summary()
-    with writing(results) as folder, Spool(folder) as spool:
+    edition = _edition(classifier)
+    with (
+        writing(results, neighbours.wait) as folder,
+        Spool(folder) as spool,
+        closing(Ledger(results, candidates.root, edition, fresh=neighbours.fresh, warn=warn)) as ledger,
+    ):
         answers = corrections.kept_in(results)
         with Table(folder / TABLE, probabilities=report.probabilities) as table:
-            for found in classify(candidates, classifier, effort, seconds):
+            for found in classify(candidates, classifier, effort, seconds, ledger, neighbours.settle):
                 cards = corrected(found, answers)
                 with _timed(seconds, "write"):
                     for card in cards:
@@ -133,16 +162,21 @@ def run(
             input=os.fspath(candidates.path.absolute()),
             ignored=candidates.ignored,
             seconds=seconds,
-            settings=_settings(candidates, classifier, effort, report) | {"corrections": len(answers)},
+            settings=_settings(candidates, classifier, effort, report, neighbours)
+            | {"corrections": len(answers)},
             versions=_versions(classifier.model.device),
             model=classifier.model.card.name,
             model_sha256=classifier.model.sha256,
             metrics=classifier.model.card.metrics,
+            remembered=ledger.remembered,
         )
         if report.page:
             write_page(folder / PAGE, spool, summary, record, report.page_bytes)
         write_run(folder / RECORD, run_record(record, summary))
-        return Outcome(publish(folder, started), summary, candidates.ignored)
+        published = publish(folder, started)
+        if neighbours.keep is not None:
+            _prune(results, neighbours.keep, warn)
+        return Outcome(published, summary, candidates.ignored, ledger.remembered, seconds["total"])
 
 
 def classify_folder(
@@ -178,30 +212,47 @@ def classify(
     classifier: Classifier,
     effort: Effort = AUTO,
     seconds: Seconds | None = None,
+    ledger: Ledger | None = None,
+    settle: float = 0.0,
 ) -> Iterator[list[Card]]:
     """Yield each candidate's rows with their pictures, in the order of the scan, some files at a time.
 
-    Adds to `seconds` how long each step kept this process. Raises JobError (INPUT) if there is no candidate
-    or if the input folder is no longer what it was at the start.
+    What the `ledger` knows is not read again, and what is new is kept there at once; files that were touched
+    in the last `settle` seconds are deferred. Adds to `seconds` how long each step kept this process. Raises
+    JobError (INPUT) if there is no candidate, or as soon as it shows that the input folder is no longer what
+    it was at the start.
     """
     seconds = defaultdict(float) if seconds is None else seconds
     identity = _identity(candidates.root)
-    batches = _prepared(candidates, effort, classifier.model.device)
+    batches = intake(
+        candidates.root,
+        candidates,
+        size=effort.batch_size or _BATCH[classifier.model.device],
+        workers=cpu_count() if effort.workers is None else effort.workers,
+        ledger=ledger,
+        settle=settle,
+    )
     empty = True
     while True:
         with _timed(seconds, "prepare"):
             pages = next(batches, None)
+        # What has no hash could not be read: see whether the folder is there before all of it becomes rows.
+        lost = pages is None or not all(page.sha256 for page in pages)
+        if lost and _identity(candidates.root) != identity:
+            raise JobError(
+                ExitCode.INPUT,
+                f"{candidates.path} went away during the run. Nothing was published; run it again.",
+            )
         if pages is None:
             break
         with _timed(seconds, "classify"):
+            pages = _answered(pages, classifier)
             cards = _cards(pages, classifier)
+        if ledger:
+            with _timed(seconds, "remember"):
+                ledger.keep(pages)
         empty = False
         yield cards
-    if _identity(candidates.root) != identity:
-        raise JobError(
-            ExitCode.INPUT,
-            f"{candidates.path} went away during the run. Nothing was published; run it again.",
-        )
     if candidates.unlisted:
         yield [Card(_unlisted_row(folder), None, None) for folder in candidates.unlisted]
     elif empty:
@@ -217,29 +268,22 @@ def corrected(cards: Sequence[Card], answers: Corrections) -> list[Card]:
     return [replace(card, row=answers.on(card.row)) for card in cards]
 
 
-def _prepared(candidates: Scan | OneFile, effort: Effort, device: str) -> Iterator[list[Prepared]]:
-    work = partial(prepare_all, candidates.root)
-    chunks = _chunks(candidates, effort.batch_size or _BATCH[device])
-    workers = cpu_count() if effort.workers is None else effort.workers
-    if workers > 0:
-        yield from in_order(work, chunks, workers, crashed)
-    else:
-        with quiet():
-            yield from map(work, chunks)
-
-
-def _chunks(files: Iterable[str], size: int) -> Iterator[Sequence[str]]:
-    files = iter(files)
-    while chunk := tuple(islice(files, size)):
-        yield chunk
+def _answered(pages: Sequence[Prepared], classifier: Classifier) -> list[Prepared]:
+    """Show the network the pictures that it has not seen."""
+    new = [page.image for page in pages if page.image is not None and page.logits is None]
+    logits = iter(classifier.model.logits(np.array(new, np.uint8)) if new else ())
+    return [
+        page if page.image is None or page.logits is not None else replace(page, logits=next(logits))
+        for page in pages
+    ]
 
 
 def _cards(pages: Sequence[Prepared], classifier: Classifier) -> list[Card]:
-    shown = [page for page in pages if page.image is not None]
-    images = np.array([page.image for page in shown], np.uint8)
-    predictions = iter(classifier.predict_prepared(images, [page.reason for page in shown]) if shown else ())
+    shown = [(page.logits, page.reason) for page in pages if page.logits is not None]
+    logits = np.array([logits for logits, _ in shown], np.float32)
+    predictions = iter(classifier.decide(logits, [reason for _, reason in shown]) if shown else ())
     return [
-        Card(_row(page, next(predictions) if page.image is not None else None), page.thumbnail, page.image)
+        Card(_row(page, next(predictions) if page.logits is not None else None), page.thumbnail, page.image)
         for page in pages
     ]
 
@@ -248,7 +292,7 @@ def _row(page: Prepared, prediction: Prediction | None) -> Row:
     row = Row(
         page.file,
         page.page,
-        Status.ERROR,
+        Status.DEFERRED if page.reason is Reason.BEING_WRITTEN else Status.ERROR,
         page.reason,
         page.detail,
         width=page.width,
@@ -273,6 +317,21 @@ def _versions(device: str) -> dict[str, str]:
     return {"python": platform.python_version()} | {package: version(package) for package in packages}
 
 
+def _edition(classifier: Classifier) -> Edition:
+    """Tell stored answers apart by all that could change one, so that they are those of a run without any."""
+    versions = _versions(classifier.model.device)
+    return Edition.of(
+        f"{versions}, preprocessing {VERSION}", f"{classifier.model.sha256} on {classifier.model.device}"
+    )
+
+
+def _prune(results: Path, keep: int, warn: Callable[[str], None]) -> None:
+    try:
+        prune(results, keep)
+    except OSError as error:
+        warn(f"an old report cannot be deleted: {error}")
+
+
 @contextmanager
 def _timed(seconds: Seconds, step: str) -> Iterator[None]:
     start = time.perf_counter()
@@ -281,7 +340,11 @@ def _timed(seconds: Seconds, step: str) -> Iterator[None]:
 
 
 def _settings(
-    candidates: Scan | OneFile, classifier: Classifier, effort: Effort, report: Report
+    candidates: Scan | OneFile,
+    classifier: Classifier,
+    effort: Effort,
+    report: Report,
+    neighbours: Neighbours,
 ) -> dict[str, object]:
     """Return what run.json says of how the run was asked for."""
     selection = candidates.selection if isinstance(candidates, Scan) else ALL_IMAGES
@@ -290,6 +353,7 @@ def _settings(
         "review_below": classifier.review_below,
         **asdict(effort),
         **asdict(report),
+        **asdict(neighbours),
         **asdict(selection),
     }
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import json
+import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,6 +25,7 @@ DEFAULT_MODEL = Path(__file__).parent / "models" / "default"
 ONNX, WEIGHTS, CARD = "model.onnx", "weights.safetensors", "card.json"
 DEVICES = ("auto", "cpu", "cuda")
 SCHEMA = 1
+_LARGEST_CARD, _LARGEST_FILE = 2**20, 2**30  # bytes; our largest network has a thousandth of that
 _TORCH_BATCH = 512  # always full, so that a GPU runs the same kernels whatever the size of the job's batch
 
 Images = NDArray[np.uint8]
@@ -85,28 +88,22 @@ def load(folder: Path | None = None, device: str = "auto", *, preprocessing: int
             f"version {preprocessing}",
             "Train it again with batch-classify-train fit, or use the version of this program that made it.",
         )
-    for name, expected in card.files.items():
-        try:
-            actual = sha256_of(folder / name)
-        except OSError as error:
-            raise _bad(folder, f"is incomplete ({name}: {error.strerror})") from error
-        if actual != expected:
-            raise _bad(folder, f"is damaged: {name} is not the file that {CARD} describes")
+    files = {name: _checked(folder, name, sha256) for name, sha256 in card.files.items()}
     if chosen_device(device) == "cuda":
-        return Model(card, sha256, "cuda", _torch(folder, card, "cuda"))
-    return Model(card, sha256, "cpu", _onnxruntime(folder))
+        return Model(card, sha256, "cuda", _torch(folder, card, "cuda", files[WEIGHTS]))
+    return Model(card, sha256, "cpu", _onnxruntime(folder, files[ONNX]))
 
 
 def read_card(folder: Path) -> tuple[Card, str]:
     """Read and check a model's card; return it with the SHA-256 of its bytes. Raises JobError (MODEL)."""
     try:
-        data = (folder / CARD).read_bytes()
+        data = _bounded(folder, CARD, _LARGEST_CARD)
     except OSError as error:
         raise _bad(folder, f"is not there or not readable ({CARD}: {error.strerror})") from error
     try:
         card = Card(**json.loads(data))
         _check(card)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise _bad(folder, f"has a {CARD} that makes no sense ({error})") from error
     return card, hashlib.sha256(data).hexdigest()
 
@@ -114,6 +111,25 @@ def read_card(folder: Path) -> tuple[Card, str]:
 def sha256_of(path: Path) -> str:
     """Hash a model's file, in hex."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _checked(folder: Path, name: str, sha256: str) -> bytes:
+    """Read a file that the card describes; what was checked is what is used, whatever happens to the file."""
+    try:
+        data = _bounded(folder, name, _LARGEST_FILE)
+    except OSError as error:
+        raise _bad(folder, f"is incomplete ({name}: {error.strerror})") from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise _bad(folder, f"is damaged: {name} is not the file that {CARD} describes")
+    return data
+
+
+def _bounded(folder: Path, name: str, most: int) -> bytes:
+    with (folder / name).open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise _bad(folder, f"has a {name} of more than {most:,} bytes")
+    return data
 
 
 def chosen_device(device: str) -> str:
@@ -148,7 +164,7 @@ def _check(card: Card) -> None:
         raise ValueError(f"schema {card.schema}, and this program knows {SCHEMA}")
     if list(card.classes) != list(range(10)):
         raise ValueError("its classes are not the digits 0 to 9")
-    if not card.temperature > 0:
+    if not 0 < card.temperature < math.inf:
         raise ValueError("its temperature is not above 0")
     if not 0 <= card.review_below <= 1:
         raise ValueError("its review_below is not between 0 and 1")
@@ -158,7 +174,9 @@ def _check(card: Card) -> None:
         raise ValueError("it names a file outside of the folder")
 
 
-def _onnxruntime(folder: Path) -> Runtime:
+def _onnxruntime(folder: Path, onnx: bytes) -> Runtime:
+    # Microsoft's builds otherwise write an identifier of the machine into ~/.cache, to report their use with.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -166,7 +184,7 @@ def _onnxruntime(folder: Path) -> Runtime:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors only: they come back as exceptions too
     try:
-        session = ort.InferenceSession(folder / ONNX, options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
         session.run(["logits"], {"images": np.zeros((1, 28, 28), np.uint8)})
     except Exception as error:  # onnxruntime has no common base class for its errors
         raise _bad(folder, f"cannot be run by onnxruntime ({error})") from error
@@ -177,16 +195,16 @@ def _onnxruntime(folder: Path) -> Runtime:
     return run
 
 
-def _torch(folder: Path, card: Card, device: str) -> Runtime:
+def _torch(folder: Path, card: Card, device: str, weights: bytes) -> Runtime:
     import torch
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load as load_weights
 
     from batch_classify.network import build
 
     try:
         network = build(card.architecture)
-        network.load_state_dict(load_file(folder / WEIGHTS))
+        network.load_state_dict(load_weights(weights))
     except (ValueError, RuntimeError, SafetensorError) as error:
         raise _bad(folder, f"cannot be loaded by torch ({error})") from error
     network.to(device).eval()

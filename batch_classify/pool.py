@@ -1,25 +1,34 @@
-"""Worker processes: how many, how they start, and work that stays in order and survives a crash.
+"""Worker processes: how many, how they start and end, and work that stays in order and survives a crash.
 
 Processes and not threads, because on tiny files threads only wait for each other (measured); one thread
-each, because workers times OpenCV's threads oversubscribe the machine. Knows nothing of what the work is.
+each, because workers times OpenCV's threads oversubscribe the machine. The kernel ends a worker that is
+too long at one item, and refuses memory to one that takes too much. Knows nothing of what the work is.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import resource
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
+from threading import Thread
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _AHEAD = 3  # chunks in flight for each worker: enough that none waits, few enough that memory stays flat
+SECONDS = 120.0  # for one item; the largest picture within the limits takes a tenth of that
+_for_life = ExitStack()  # what a worker enters; a context that nobody holds on to would end at once
+MEMORY = 5 * 2**29  # bytes beyond an idle worker's; the largest picture within the limits takes 1.9 GiB
 
 
 def cpu_count() -> int:
@@ -54,8 +63,41 @@ def _start_worker() -> None:
     # Ctrl-C reaches the whole process group; the parent decides what becomes of the run.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     cv2.setNumThreads(1)
-    ExitStack().enter_context(quiet())  # for as long as the process lives
+    _for_life.enter_context(quiet())
+    _limit_memory()
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _limit_memory() -> None:
+    """Take no more than MEMORY from here on; only Linux says how much that is already."""
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        size = int(statm.read_text().split()[0]) * resource.getpagesize()
+        _, most = resource.getrlimit(resource.RLIMIT_AS)
+        limit = size + MEMORY
+        resource.setrlimit(resource.RLIMIT_AS, (limit if most < 0 else min(limit, most), most))
+
+
+def _end_with_parent() -> None:
+    """Die when the process that started the pool is gone: killed, it could not say so."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _each(
+    work: Callable[[Sequence[Item]], list[Result]], seconds: float, chunk: Sequence[Item]
+) -> list[Result]:
+    """Do `work` on one item after the other; the kernel ends the process if one takes so many seconds."""
+    results = []
+    for item in chunk:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        results += work([item])
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return results
 
 
 def in_order(
@@ -63,13 +105,16 @@ def in_order(
     chunks: Iterable[Sequence[Item]],
     workers: int,
     crashed: Callable[[Item], Result],
+    seconds: float = SECONDS,
 ) -> Iterator[list[Result]]:
     """Do `work` on each chunk in worker processes and yield the results in the order of the chunks.
 
     Only a few chunks are in flight, so an endless iterable takes no more memory than a short one. If a
-    worker process dies, what was in flight is done again item by item, and `crashed` answers for the
-    culprit. An exception in `work` comes through.
+    worker process dies, or is longer than `seconds` at an item, what was in flight is done again item by
+    item, and `crashed` answers for the culprit. An exception in `work` comes through. No process is
+    started before there is something to do.
     """
+    work = partial(_each, work, seconds)
     chunks = iter(chunks)
     while True:
         chunks_in_flight: deque[Sequence[Item]] = deque()
@@ -78,7 +123,7 @@ def in_order(
                 futures: deque[Future[list[Result]]] = deque()
                 for chunk in chunks:
                     chunks_in_flight.append(chunk)
-                    futures.append(pool.submit(work, chunk))
+                    futures.append(pool.submit(work, chunk) if chunk else _done())
                     if len(futures) > workers * _AHEAD:
                         results = futures.popleft().result()
                         chunks_in_flight.popleft()
@@ -91,6 +136,12 @@ def in_order(
         except BrokenProcessPool:
             for chunk in chunks_in_flight:
                 yield list(_one_by_one(work, chunk, crashed))
+
+
+def _done() -> Future[list[Result]]:
+    future = Future[list[Result]]()
+    future.set_result([])
+    return future
 
 
 def _one_by_one(

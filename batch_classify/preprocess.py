@@ -15,12 +15,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_classify.frames import without_frames
 from batch_classify.halves import on_one_paper
-from batch_classify.ink import Grey, Levels, Mask, ink_plane, levels_of, quantile, u8, variation
+from batch_classify.ink import Grey, Levels, Mask, calmed, ink_plane, levels_of, quantile, u8, variation
 from batch_classify.row import Reason
+from batch_classify.rules import without_faint_rules
 from batch_classify.strokes import strokes_of
 
-VERSION = 2  # rises whenever the 28×28 of some scan changes; a model is bound to one version
+VERSION = 3  # rises whenever the 28×28 of some scan changes; a model is bound to one version
 
 SIDE = 28
 BOX = 20
@@ -46,9 +48,15 @@ class Prepared:
 
 def preprocess(grey: Grey) -> Prepared:
     """Turn a scan (uint8 [height, width], either polarity, any size) into the model's 28×28."""
-    ink = ink_plane(on_one_paper(shrink(grey, WORKING_SIDE)))
+    ink = without_faint_rules(ink_plane(on_one_paper(shrink(grey, WORKING_SIDE))))
     levels = levels_of(ink)
+    inner = without_frames(ink, levels.weak)
+    if inner is not ink:
+        ink, levels = inner, levels_of(inner)
     strokes = strokes_of(ink, levels)
+    if strokes is None and (calm := calmed(ink)) is not ink:
+        ink, levels = calm, levels_of(calm)
+        strokes = strokes_of(ink, levels)
     if strokes is None:
         return Prepared(np.zeros((SIDE, SIDE), np.uint8), Reason.BLANK)
     image = ink if is_prepared(ink) else centre(fit(cut_out(ink, strokes.mask, levels)))
@@ -70,8 +78,8 @@ def is_prepared(ink: Grey) -> bool:
 
 
 def shrink(grey: Grey, side: int) -> Grey:
-    """Reduce by area so that the longer side is at most `side` px."""
-    scale = side / max(grey.shape)
+    """Reduce by area so that the longer side is at most `side` px; in a strip, the shorter a third of that."""
+    scale = max(side / max(grey.shape), side / 3 / min(grey.shape))
     return grey if scale >= 1 else _scaled(grey, scale)
 
 

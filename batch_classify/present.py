@@ -5,6 +5,8 @@ Turns rows and counts into text; prints nothing itself.
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.table import Table
 
 from batch_classify.filename import to_cell
@@ -50,7 +52,7 @@ def place(outcome: Outcome) -> str:
     return f"report: {page if page.exists() else outcome.folder / TABLE}"
 
 
-def counts(summary: Summary, ignored: int) -> Table:
+def counts(summary: Summary, ignored: int, remembered: int = 0) -> Table:
     """Draw the short table of counts that ends a run."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(justify="right")
@@ -61,4 +63,20 @@ def counts(summary: Summary, ignored: int) -> Table:
             table.add_row(f"{summary.statuses[status]:,}", str(status), words)
     if ignored:
         table.add_row(f"{ignored:,}", "ignored", "other files, without a row")
+    if remembered:
+        table.add_row(f"{remembered:,}", "remembered", "rows that an earlier run had answered already")
     return table
+
+
+def summed_up(outcome: Outcome) -> dict[str, Any]:
+    """Return the counts for a program, as values for JSON."""
+    return {
+        "rows": outcome.summary.rows,
+        "files": outcome.summary.files,
+        "unread": outcome.summary.unread,
+        "statuses": outcome.summary.by_status(),
+        "ignored": outcome.ignored,
+        "remembered": outcome.remembered,
+        "seconds": round(outcome.seconds, 3),
+        "report": to_cell(str(outcome.folder.absolute())),
+    }

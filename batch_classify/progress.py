@@ -41,7 +41,9 @@ def progress(console: Console, count: Callable[[], int], *, quiet: bool = False)
         yield lambda files: None
         return
     if not console.is_terminal:
-        yield _lines(console)
+        yield now_and_then(
+            lambda files, seconds: console.print(f"{files:,} files read, {files / seconds:,.0f} a second")
+        )
         return
     columns = (
         TextColumn("{task.description}"),
@@ -55,7 +57,8 @@ def progress(console: Console, count: Callable[[], int], *, quiet: bool = False)
         yield lambda files: bar.advance(task, files)
 
 
-def _lines(console: Console) -> Advance:
+def now_and_then(tell: Callable[[int, float], None]) -> Advance:
+    """Return what counts files and, every half a minute, tells how many and in how many seconds."""
     done, start = 0, time.monotonic()
     due = start + _LINE_EVERY
 
@@ -64,7 +67,7 @@ def _lines(console: Console) -> Advance:
         done += files
         now = time.monotonic()
         if now >= due:
-            console.print(f"{done:,} files read, {done / (now - start):,.0f} a second")
+            tell(done, now - start)
             due = now + _LINE_EVERY
 
     return advance

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     UNSUPPORTED = "unsupported"
     PERMISSION_DENIED = "permission_denied"
     VANISHED = "vanished"
+    BEING_WRITTEN = "being_written"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,8 @@ import pytest
 
 from batch_classify import __version__
 from batch_classify.errors import ExitCode
+from batch_classify.ledger import LEDGER
+from batch_classify.lock import LOCK, locked
 from train.generator import draw_digit
 
 ROOT = Path(__file__).parent.parent
@@ -63,6 +66,18 @@ def test_a_folder_becomes_a_report(scans: Path, fake_model: Path, tmp_path: Path
 def test_quiet_says_nothing(scans: Path, fake_model: Path, tmp_path: Path) -> None:
     """With --quiet a run that goes well has no output at all."""
     done = call(scans, "-m", fake_model, "--quiet", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (ExitCode.OK, "", "")
+
+
+def test_the_libraries_of_the_workers_say_nothing_either(
+    scans: Path, fake_model: Path, tmp_path: Path
+) -> None:
+    """What libjpeg and Pillow print of a file that is slightly wrong stays out of cron's mail."""
+    picture = 255 - draw_digit(5, np.random.default_rng(5), 60)
+    data = cv2.imencode(".jpg", picture)[1].tobytes()
+    at = data.index(b"\xff\xdb")
+    (scans / "noisy.jpg").write_bytes(data[:at] + b"extraneous" + data[at:])
+    done = call(scans, "-m", fake_model, "--quiet", "--workers", 1, cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (ExitCode.OK, "", "")
 
 
@@ -117,6 +132,11 @@ def test_unreadable_files_beyond_the_allowance_give_a_code(
         (["scans", "--max-errors", "-1"], ExitCode.USAGE, "-1"),
         (["scans", "--review-below", "2"], ExitCode.USAGE, "--review-below"),
         (["scans", "--workers", "0"], ExitCode.USAGE, "--workers"),
+        (["scans", "--settle", "-1"], ExitCode.USAGE, "--settle"),
+        (["scans", "--wait", "soon"], ExitCode.USAGE, "--wait"),
+        (["scans", "--keep", "0"], ExitCode.USAGE, "--keep"),
+        (["scans", "--log-format", "xml"], ExitCode.USAGE, "xml"),
+        (["scans", "--metrics-file", "nowhere/x.prom"], ExitCode.OUTPUT, "nowhere/x.prom"),
     ],
 )
 def test_what_cannot_run_says_why(
@@ -276,4 +296,69 @@ def test_a_signal_ends_the_run_and_leaves_nothing_half_done(
         _, words = process.communicate(timeout=60)
     assert process.returncode == code, words
     assert "Traceback" not in words
-    assert list((tmp_path / "results").iterdir()) == []
+    assert {path.name for path in (tmp_path / "results").iterdir()} == {LOCK, LEDGER}
+
+
+def test_a_second_run_is_told_who_is_at_work(scans: Path, fake_model: Path, tmp_path: Path) -> None:
+    """The code is LOCKED, the message names the process, and nothing was touched."""
+    (tmp_path / "results").mkdir()
+    with locked(tmp_path / "results"):
+        done = call(scans, "-m", fake_model, "--quiet", cwd=tmp_path)
+        waited = call(scans, "-m", fake_model, "--quiet", "--wait", "0.1", cwd=tmp_path)
+    assert done.returncode == waited.returncode == ExitCode.LOCKED
+    assert f"process {os.getpid()} on " in done.stderr
+    assert [path.name for path in (tmp_path / "results").iterdir()] == [LOCK]
+    assert call(scans, "-m", fake_model, "--quiet", cwd=tmp_path).returncode == ExitCode.OK
+
+
+def test_a_rerun_remembers_and_fresh_does_not(scans: Path, fake_model: Path, tmp_path: Path) -> None:
+    """The counts say how many rows came from an earlier run; the tables are the same."""
+    runs = [call(scans, "-m", fake_model, *options, cwd=tmp_path) for options in ([], [], ["--fresh"])]
+    assert ["3  remembered" in done.stderr for done in runs] == [False, True, False]
+    tables = {path.read_bytes() for path in tmp_path.glob("results/2*/predictions.csv")}
+    assert (len(list(tmp_path.glob("results/2*"))), len(tables)) == (3, 1)
+
+
+def test_files_just_written_wait_for_the_next_run(scans: Path, fake_model: Path, tmp_path: Path) -> None:
+    """With --settle they have a row `deferred`, which is no error."""
+    done = call(scans, "-m", fake_model, "--settle", 3600, cwd=tmp_path)
+    assert done.returncode == ExitCode.OK, done.stderr
+    rows = (tmp_path / "results" / "latest" / "predictions.csv").read_text().splitlines()[1:]
+    assert rows == [f"{digit}.png,,,,deferred,being_written,,,,," for digit in range(3)]
+
+
+def test_old_reports_are_pruned(scans: Path, fake_model: Path, tmp_path: Path) -> None:
+    """With --keep only so many stay, the newest among them."""
+    for _ in range(3):
+        assert call(scans, "-m", fake_model, "--keep", 2, cwd=tmp_path).returncode == ExitCode.OK
+    assert len(list(tmp_path.glob("results/2*"))) == 2
+    assert (tmp_path / "results" / "latest" / "predictions.csv").exists()
+
+
+def test_programs_get_json_and_figures(scans: Path, fake_model: Path, tmp_path: Path) -> None:
+    """Each line on stderr is an event, and the figures tell the exit code, after a failed start too."""
+    options = ["-m", fake_model, "--log-format", "json", "--metrics-file", "digits.prom"]
+    spoil(scans)
+    done = call(scans, *options, cwd=tmp_path)
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [event["event"] for event in events] == ["start", "error", "end"]
+    assert events[-1]["code"] == done.returncode == ExitCode.UNREADABLE_FILES
+    assert (events[-1]["rows"], events[-1]["unread"]) == (4, 1)
+    assert "exit_code" in (text := (tmp_path / "digits.prom").read_text())
+    assert 'status="error"} 1' in text
+    done = call("missing", *options, cwd=tmp_path)
+    (end,) = [json.loads(line) for line in done.stderr.splitlines()]
+    assert (end["event"], end["code"]) == ("end", ExitCode.INPUT)
+    assert "missing" in end["message"]
+    assert '"} 3\n' in (tmp_path / "digits.prom").read_text()
+
+
+def test_results_inside_the_input_are_never_scanned(scans: Path, fake_model: Path, tmp_path: Path) -> None:
+    """Not even where every file counts, and not under another name of the folder."""
+    (tmp_path / "link").symlink_to(scans)
+    options = ["-m", fake_model, "--include", "*", "--max-errors", "1"]
+    for _ in range(2):
+        done = call("link", *options, "-o", scans / "results", cwd=tmp_path)
+        assert done.returncode == ExitCode.OK, done.stderr
+    rows = (scans / "results" / "latest" / "predictions.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[0] for row in rows] == ["0.png", "1.png", "2.png", "list.txt"]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from batch_classify import model as model_folder
 from batch_classify.errors import ExitCode, JobError
@@ -80,6 +83,12 @@ def onnx_of_rubbish(folder: Path) -> None:
         (card_with(review_below=1.5), "review_below"),
         (card_with(classes=["a", "b"]), "classes"),
         (card_with(surprise=1), "surprise"),
+        (card_with(temperature=float("inf")), "temperature"),
+        (card_with(temperature=float("nan")), "temperature"),
+        (with_bytes(CARD, b"[" * 100_000), CARD),
+        (with_bytes(CARD, b" " * 2**20 + b"{}"), "1,048,576 bytes"),
+        (card_with(files=[ONNX, WEIGHTS]), CARD),
+        (card_with(classes=None), CARD),
         (card_with(files={}), ONNX),
         (card_with(files={ONNX: "0", WEIGHTS: "0", "../x": "0"}), "outside"),
     ],
@@ -95,6 +104,35 @@ def test_a_bad_folder_is_refused(folder: Path, spoil: Callable[[Path], None], wo
     assert "batch-classify-train fit" in str(refusal.value)
 
 
+def test_a_file_of_any_size_is_not_read_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network over the limit is refused for its size, before it is hashed."""
+    monkeypatch.setattr(model_folder, "_LARGEST_FILE", 100)
+    with pytest.raises(JobError, match="more than 100 bytes"):
+        load(folder, "cpu", preprocessing=VERSION)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(name=st.sampled_from([field.name for field in fields(model_folder.Card)]), value=JSON)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_stands_in_a_card_is_refused_or_works(
+    fake_model: Path, tmp_path: Path, name: str, value: object
+) -> None:
+    """A tampered card gives a model, or an error with the code MODEL, and never another exception."""
+    card = json.loads((fake_model / CARD).read_text()) | {name: value}
+    shutil.copytree(fake_model, tmp_path / "model", dirs_exist_ok=True)
+    (tmp_path / "model" / CARD).write_text(json.dumps(card))
+    try:
+        load(tmp_path / "model", "cpu", preprocessing=VERSION)
+    except JobError as error:
+        assert error.code is ExitCode.MODEL
+
+
 def test_a_pictures_logits_do_not_depend_on_its_batch(images: np.ndarray) -> None:
     """With the shipped network, alone or in any batch, they are the same to the bit."""
     model = load(DEFAULT_MODEL, "cpu", preprocessing=VERSION)
@@ -108,7 +146,9 @@ def test_both_runtimes_agree(images: np.ndarray, monkeypatch: pytest.MonkeyPatch
     """Torch, here on the CPU, gives the shipped network's logits to within a ten-thousandth."""
     card, _ = model_folder.read_card(DEFAULT_MODEL)
     monkeypatch.setattr(model_folder, "_TORCH_BATCH", 32)
-    torch_logits = model_folder._torch(DEFAULT_MODEL, card, "cpu")(images)
+    torch_logits = model_folder._torch(DEFAULT_MODEL, card, "cpu", (DEFAULT_MODEL / WEIGHTS).read_bytes())(
+        images
+    )
     onnx_logits = load(DEFAULT_MODEL, "cpu", preprocessing=VERSION).logits(images)
     assert torch_logits.shape == onnx_logits.shape == (70, 10)
     assert torch_logits.dtype == onnx_logits.dtype == np.float32
@@ -117,10 +157,9 @@ def test_both_runtimes_agree(images: np.ndarray, monkeypatch: pytest.MonkeyPatch
 
 def test_weights_that_are_no_safetensors_are_refused(folder: Path) -> None:
     """A pickle, or anything else, in their place is never loaded."""
-    (folder / WEIGHTS).write_bytes(b"\x80\x04rubbish")
     card, _ = model_folder.read_card(folder)
     with pytest.raises(JobError) as refusal:
-        model_folder._torch(folder, card, "cpu")
+        model_folder._torch(folder, card, "cpu", b"\x80\x04rubbish")
     assert refusal.value.code is ExitCode.MODEL
 
 

@@ -8,15 +8,22 @@ from collections.abc import Sequence
 
 import pytest
 
-from batch_classify.pool import cpu_count, in_order
+from batch_classify.pool import MEMORY, cpu_count, in_order
 
-CRASH = -1
+CRASH, HANG, DEVOUR = -1, -2, -3
 
 
 def work(items: Sequence[int]) -> list[int]:
-    """Square the items; one of them kills its process, another raises."""
+    """Square the items; some kill their process, never end or take all memory, another raises."""
     if CRASH in items:
         os._exit(1)
+    while HANG in items:
+        pass
+    if DEVOUR in items:
+        try:
+            return [len(bytes(MEMORY))]
+        except MemoryError:
+            return [-9]
     return [1 // 0 if item == 1000 else item * item for item in items]
 
 
@@ -39,9 +46,16 @@ def test_results_keep_the_order_of_the_chunks(workers: int, size: int) -> None:
     assert squares(chunks, workers) == [item * item for item in items]
 
 
-def test_no_chunk_is_no_result() -> None:
-    """Nothing in, nothing out."""
-    assert squares([]) == []
+@pytest.mark.parametrize("chunks", [[], [[]], [[], [], []]])
+def test_no_item_is_no_result(chunks: list[list[int]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing in, nothing out, and no process is started for it."""
+    monkeypatch.setattr("concurrent.futures.ProcessPoolExecutor.submit", lambda *_: pytest.fail("started"))
+    assert squares(chunks) == []
+
+
+def test_empty_chunks_keep_their_place() -> None:
+    """An empty chunk gives an empty result, among the others."""
+    assert list(in_order(work, [[], [2], [], [3, 4], []], 2, lambda item: -7)) == [[], [4], [], [9, 16], []]
 
 
 def test_an_endless_iterable_is_not_read_ahead_without_bound() -> None:
@@ -62,6 +76,17 @@ def test_a_crash_costs_one_item(place: int) -> None:
     expected = [item * item for item in range(20)]
     expected[place] = -7
     assert squares([items[:5], items[5:10], items[10:15], items[15:]]) == expected
+
+
+def test_an_item_that_takes_too_long_costs_itself() -> None:
+    """The kernel ends its worker, and all others are as always."""
+    results = in_order(work, [[1, 2], [HANG], [3]], 2, lambda item: -7, seconds=2)
+    assert list(itertools.chain.from_iterable(results)) == [1, 4, -7, 9]
+
+
+def test_an_item_that_takes_too_much_memory_is_refused() -> None:
+    """The process gets an exception instead of the machine's memory."""
+    assert squares([[2, DEVOUR, 3]]) == [4, -9, 9]
 
 
 def test_several_crashes_cost_several_items() -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from batch_classify.prepare import crashed, prepare_all
+from batch_classify import prepare as prepare_module
+from batch_classify.prepare import Prepared, crashed, prepare_all
 from batch_classify.row import Reason
+from batch_classify.stamp import Stamp
 from train.generator import draw_digit
 
 
@@ -63,6 +68,32 @@ def test_a_missing_file_is_a_page_with_a_reason(root: Path) -> None:
     assert (page.reason, page.image) == (Reason.VANISHED, None)
 
 
-def test_a_crash_has_an_answer() -> None:
-    """A file that killed its worker is unreadable."""
-    assert (crashed("a.png").file, crashed("a.png").reason) == ("a.png", Reason.UNREADABLE)
+def test_a_crash_has_an_answer(root: Path) -> None:
+    """A file that killed its worker is unreadable, and known by its content from then on."""
+    page = crashed(root, "six.png")
+    assert (page.file, page.reason) == ("six.png", Reason.UNREADABLE)
+    assert page.sha256 == hashlib.sha256((root / "six.png").read_bytes()).hexdigest()
+
+
+def test_a_content_that_is_known_is_not_decoded(root: Path) -> None:
+    """Its pages come as they were, under the name and with the stamp that the file has now."""
+    (known,) = prepare_all(root, ["six.png"])
+    (root / "six.png").rename(root / "renamed.png")
+    for name in ("renamed.png", "pages.tif", "empty.png"):
+        os.utime(root / name, ns=(1, 1))
+
+    def recall(file: str, sha256: str) -> list[Prepared]:
+        return [replace(known, file=file, detail="recalled")] if sha256 == known.sha256 else []
+
+    pages = prepare_all(root, ["renamed.png", "pages.tif", "gone.png"], recall)
+    assert [page.file for page in pages] == ["renamed.png", "pages.tif", "pages.tif", "gone.png"]
+    assert [page.detail == "recalled" for page in pages] == [True, False, False, False]
+
+
+def test_a_file_just_touched_has_no_stamp(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change right after reading might not show in its times, so that they prove nothing yet."""
+    now = time.time_ns()
+    assert [page.stamp for page in prepare_all(root, ["six.png"])] == [None]
+    monkeypatch.setattr(prepare_module.time, "time_ns", lambda: now + 60 * 10**9)
+    (page,) = prepare_all(root, ["six.png"])
+    assert page.stamp == Stamp.of((root / "six.png").stat())

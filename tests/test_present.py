@@ -64,3 +64,7 @@ def test_the_counts_say_what_there_is() -> None:
     with console.capture() as capture:
         console.print(counts(summary, ignored=0))
     assert "ignored" not in capture.get()
+    assert "remembered" not in capture.get()
+    with console.capture() as capture:
+        console.print(counts(summary, ignored=0, remembered=2))
+    assert "2  remembered" in capture.get()

@@ -120,10 +120,10 @@ def test_any_name_is_valid_json(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("shape", "small"),
-    [((160, 160), (160, 160)), ((20, 30), (20, 30)), ((400, 200), (160, 80)), ((1, 5000), (1, 160))],
+    [((128, 128), (128, 128)), ((20, 30), (20, 30)), ((400, 200), (128, 64)), ((1, 5000), (1, 128))],
 )
 def test_a_thumbnail_keeps_the_shape(shape: tuple[int, int], small: tuple[int, int]) -> None:
-    """The longer side is at most 160 pixels, the other in proportion but never nothing."""
+    """The longer side is at most 128 pixels, the other in proportion but never nothing."""
     assert thumbnail(np.zeros(shape, np.uint8)).shape == small
 
 

@@ -77,6 +77,7 @@ def test_the_record_of_a_run() -> None:
         "files": 5,
         "unread": 1,
         "ignored": 2,
+        "remembered": 0,
         "seconds": {"scan": 0.25, "decode": 1.235},
         "settings": {"include": ["*.dat"], "workers": 2},
         "versions": {"batch-classify": "0.1", "numpy": "2.4"},

@@ -10,7 +10,7 @@ import numpy as np
 from batch_classify.decode import Grey
 from batch_classify.row import Row
 
-_SIDE = 160  # pixels; a digit in a form's cell is read with ease, and its surroundings are there
+_SIDE = 128  # pixels; a digit in a form's cell is read with ease, and its surroundings are there
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Card:
 
 
 def thumbnail(grey: Grey) -> Grey:
-    """Return a copy of the picture, shrunk until its longer side is at most 160 pixels."""
+    """Return a copy of the picture, shrunk until its longer side is at most 128 pixels."""
     height, width = grey.shape
     longer = max(height, width)
     if longer <= _SIDE:

@@ -62,6 +62,10 @@ class Summary:
             self.confidences[bisect_right(CONFIDENCES, row.confidence) - 1] += 1
         self.suspects += is_suspect(row)
 
+    def by_status(self) -> dict[str, int]:
+        """Return how many rows have each status, those that did not occur with 0."""
+        return {str(status): self.statuses[status] for status in Status}
+
     @property
     def to_look_at(self) -> int:
         """How many rows a human should look at; those deferred come again by themselves."""
@@ -74,7 +78,8 @@ class Run:
 
     The times carry a time zone; `input` is the path as the system gives it; `ignored` counts the
     files that got no row; `seconds` has one entry for each step; `settings` are values for JSON, `metrics`
-    what the model's card says was measured.
+    what the model's card says was measured; `remembered` counts the rows that an earlier run had answered
+    already.
     """
 
     started: datetime
@@ -87,6 +92,7 @@ class Run:
     model: str
     model_sha256: str
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    remembered: int = 0
 
     @property
     def input_text(self) -> str:
@@ -105,7 +111,8 @@ def run_record(run: Run, summary: Summary) -> dict[str, Any]:
         "files": summary.files,
         "unread": summary.unread,
         "ignored": run.ignored,
-        "statuses": {str(status): summary.statuses[status] for status in Status},
+        "remembered": run.remembered,
+        "statuses": summary.by_status(),
         "reasons": {str(reason): summary.reasons[reason] for reason in Reason},
         "labels": {str(label): summary.labels[label] for label in range(10)},
         "seconds": {step: round(seconds, 3) for step, seconds in run.seconds.items()},

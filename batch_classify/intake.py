@@ -1,0 +1,79 @@
+"""The pages of a run's files in the order of the scan: left for later, remembered, or read by a worker.
+
+Decides which of the three becomes of a file; does not know how files are read, nor what their pages say.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from batch_classify.decode import quiet
+from batch_classify.ledger import Ledger
+from batch_classify.pool import in_order
+from batch_classify.prepare import Prepared, crashed, deferred, prepare_all
+from batch_classify.stamp import Stamp
+
+
+def intake(
+    root: Path,
+    files: Iterable[str],
+    *,
+    size: int,
+    workers: int,
+    ledger: Ledger | None = None,
+    settle: float = 0.0,
+) -> Iterator[list[Prepared]]:
+    """Yield the pages of the files below `root`, `size` files at a time; with no workers this process reads.
+
+    Files that were touched in the last `settle` seconds are deferred, whatever is known of them. Nothing is
+    read of a file that the ledger finds unchanged, and nothing decoded of a content that it knows.
+    """
+    at_hand: deque[tuple[Sequence[str], dict[str, list[Prepared]]]] = deque()
+
+    def to_read() -> Iterator[Sequence[str]]:
+        for chunk in _chunks(files, size):
+            known = {file: pages for file in chunk if (pages := _unread(root, file, ledger, settle))}
+            at_hand.append((chunk, known))
+            yield [file for file in chunk if file not in known]
+
+    for read in _read(root, to_read(), workers, ledger):
+        chunk, known = at_hand.popleft()
+        pages = defaultdict(list, known)
+        for page in read:
+            pages[page.file].append(page)
+        yield [page for file in chunk for page in pages[file]]
+
+
+def _unread(root: Path, file: str, ledger: Ledger | None, settle: float) -> list[Prepared]:
+    """Return what needs no look into the file: that it is deferred, or its pages as they were."""
+    try:
+        stamp = Stamp.of((root / file).stat())
+    except OSError:
+        return []  # reading it will tell why
+    if stamp.touched_within(settle, time.time_ns()):
+        return [deferred(file)]
+    return ledger.unchanged(file, stamp) if ledger else []
+
+
+def _read(
+    root: Path, chunks: Iterable[Sequence[str]], workers: int, ledger: Ledger | None
+) -> Iterator[list[Prepared]]:
+    if workers > 0:
+        recall = ledger.reader() if ledger else None
+        work = partial(prepare_all, root, recall=recall) if recall else partial(prepare_all, root)
+        yield from in_order(work, chunks, workers, partial(crashed, root))
+    else:
+        work = partial(prepare_all, root, recall=ledger.recall) if ledger else partial(prepare_all, root)
+        with quiet():
+            yield from map(work, chunks)
+
+
+def _chunks(files: Iterable[str], size: int) -> Iterator[Sequence[str]]:
+    files = iter(files)
+    while chunk := tuple(islice(files, size)):
+        yield chunk

@@ -1,0 +1,291 @@
+"""What earlier runs already answered: an SQLite file beside the reports, of which nothing depends but time.
+
+Finds a file's pages by its path and stamp, without reading it, or by its content, without decoding it. Knows
+pages and logits; does not know thresholds, statuses or folders of results. It keeps what it learns as the run
+goes, so a run that is killed loses no more than its last batch.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from batch_classify.prepare import Prepared, Recall
+from batch_classify.preprocess import SIDE
+from batch_classify.results import cannot_write
+from batch_classify.row import Reason
+from batch_classify.stamp import Stamp
+
+_PATIENCE = 30.0  # seconds, for somebody who looks into the file
+_OF_THE_PLACE = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_PERM,
+    }
+)  # errors for which another ledger would be no better
+_OF_THE_FILE = frozenset(
+    {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
+)  # and, among those, errors for which it would
+LEDGER, DAMAGED = "ledger.sqlite", "ledger.damaged.sqlite"
+_SCHEMA = 1  # rises whenever a table changes
+_TABLES = """
+CREATE TABLE files (
+    path BLOB PRIMARY KEY,
+    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
+    content BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE pages (
+    content BLOB NOT NULL, place INTEGER NOT NULL, made_by BLOB NOT NULL,
+    number INTEGER, width INTEGER, height INTEGER, reason TEXT, detail TEXT NOT NULL,
+    image BLOB, thumbnail BLOB, thumbnail_width INTEGER, checksum INTEGER NOT NULL,
+    PRIMARY KEY (content, place)
+);
+CREATE TABLE answers (
+    content BLOB NOT NULL, place INTEGER NOT NULL, made_by BLOB NOT NULL, read_by BLOB NOT NULL,
+    logits BLOB NOT NULL, checksum INTEGER NOT NULL,
+    PRIMARY KEY (content, place, read_by)
+) WITHOUT ROWID;
+"""
+_PATH = "SELECT content FROM files WHERE (path, size, mtime_ns, ctime_ns, inode) = (?, ?, ?, ?, ?)"
+_PAGES = """
+SELECT number, width, height, reason, detail, image, thumbnail, thumbnail_width, pages.checksum,
+    logits, answers.checksum
+FROM pages LEFT JOIN answers
+    ON answers.content = pages.content AND answers.place = pages.place AND read_by = :read_by
+WHERE pages.content = :content AND pages.made_by = :made_by ORDER BY pages.place
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """What a stored page and a stored answer hang on beside the content, each as a digest.
+
+    `made_by` stands for the code and libraries that turned a file into its pages, `read_by` for those and the
+    model, its device and its runtime.
+    """
+
+    made_by: bytes
+    read_by: bytes
+
+    @classmethod
+    def of(cls, made_by: str, read_by: str) -> Edition:
+        """Take the edition from descriptions of both."""
+        return cls(
+            sha256(made_by.encode()).digest()[:16], sha256(f"{made_by}\n{read_by}".encode()).digest()[:16]
+        )
+
+
+class DamagedError(Exception):
+    """The ledger holds what no run has written."""
+
+
+class Ledger:
+    """The ledger of a results folder, for one run over the files below `root`.
+
+    A damaged one is set aside and begun anew, whenever that shows; `warn` hears of it. With `fresh` nothing
+    is found in it. A second process may only read it, through what `reader` gives. `remembered` counts the
+    pages that it already had. All raise JobError (OUTPUT) where the place is at fault, such as a full disk.
+    """
+
+    def __init__(
+        self, results: Path, root: Path, edition: Edition, *, fresh: bool, warn: Callable[[str], None]
+    ) -> None:
+        self.remembered = 0
+        self._path = results / LEDGER
+        self._root = os.fsencode(os.path.realpath(root)) + b"/"
+        self._edition = edition
+        self._fresh = fresh
+        self._warn = warn
+        try:
+            self._connection = _opened(self._path)
+        except (sqlite3.DatabaseError, DamagedError) as error:
+            self._begin_anew(error)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def unchanged(self, file: str, stamp: Stamp) -> list[Prepared]:
+        """Give the pages of a file whose stamp is still the one it was read with; none for any other."""
+        if self._fresh:
+            return []
+        with self._guarded():
+            found = self._connection.execute(_PATH, (self._root + os.fsencode(file), *stamp)).fetchone()
+            if found:
+                return _pages(self._connection, self._edition, file, found[0])
+        return []
+
+    def recall(self, file: str, sha256: str) -> list[Prepared]:
+        """Give the pages of a content, as those of `file`; none where it is new."""
+        if self._fresh:
+            return []
+        with self._guarded():
+            return _pages(self._connection, self._edition, file, bytes.fromhex(sha256))
+        return []
+
+    def reader(self) -> Recall | None:
+        """Return what recalls in another process, and what can be sent there; None where nothing may be."""
+        return None if self._fresh else _Reader(self._path.absolute(), self._edition)
+
+    def keep(self, pages: Sequence[Prepared]) -> None:
+        """Store all pages of some files, with the logits of those that have an image, before it returns.
+
+        What has no hash was not read, so there is nothing to keep.
+        """
+        self.remembered += sum(page.stored for page in pages)
+        news = [page for page in pages if page.sha256 and (page.stamp or not page.stored)]
+        if not news:
+            return
+        with self._guarded():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                for (file, content), group in groupby(news, key=lambda page: (page.file, page.sha256)):
+                    self._keep(os.fsencode(file), bytes.fromhex(content), list(group))
+            except BaseException:
+                self._connection.rollback()
+                raise
+            self._connection.commit()
+
+    def _keep(self, file: bytes, content: bytes, pages: Sequence[Prepared]) -> None:
+        execute = self._connection.execute
+        if pages[0].stamp:
+            row = (self._root + file, *pages[0].stamp, content)
+            execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", row)
+        if pages[0].stored:
+            return
+        made_by, read_by = self._edition.made_by, self._edition.read_by
+        execute("DELETE FROM pages WHERE content = ?", (content,))
+        execute("DELETE FROM answers WHERE content = ? AND made_by <> ?", (content, made_by))
+        for place, page in enumerate(pages):
+            values = _values(page)
+            row = (content, place, made_by, *values, _checksum(content, *values))
+            execute("INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            if page.logits is not None:
+                logits = page.logits.tobytes()
+                answer = (content, place, made_by, read_by, logits, _checksum(content, logits))
+                execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)", answer)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Begin anew if the ledger proves damaged meanwhile."""
+        try:
+            yield
+        except (sqlite3.DatabaseError, DamagedError) as error:
+            self._connection.close()
+            self._begin_anew(error)
+
+    def _begin_anew(self, error: sqlite3.DatabaseError | DamagedError) -> None:
+        """Set the file aside and open a new one, unless that would help as little."""
+        if isinstance(error, sqlite3.DatabaseError) and _lies_in_the_place(error.sqlite_errorcode):
+            raise cannot_write(self._path.parent, f"{LEDGER}: {error}") from error
+        self._warn(f"{self._path} is damaged ({error}); it is set aside as {DAMAGED} and begun anew")
+        for ending in ("", "-wal", "-shm"):
+            part = self._path.with_name(LEDGER + ending)
+            if part.exists():
+                part.rename(part.with_name(DAMAGED + ending))
+        self._connection = _opened(self._path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Recalls in a process of its own; whatever is wrong with the ledger, it then knows nothing."""
+
+    path: Path
+    edition: Edition
+
+    def __call__(self, file: str, sha256: str) -> list[Prepared]:
+        try:
+            return _pages(_reading(self.path), self.edition, file, bytes.fromhex(sha256))
+        except (sqlite3.Error, DamagedError):
+            return []
+
+
+@lru_cache(maxsize=1)
+def _reading(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+
+
+def _lies_in_the_place(code: int) -> bool:
+    return code & 0xFF in _OF_THE_PLACE and code not in _OF_THE_FILE
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """Open the ledger, or make it. Raises sqlite3.DatabaseError or DamagedError if it is none."""
+    connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+    try:
+        # WAL: a reader never waits, and a commit is one short append, safe against the death of the process;
+        # NORMAL: a power cut may take the last commits back, but leaves the file sound.
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        (schema,) = connection.execute("PRAGMA user_version").fetchone()
+        if schema == 0:
+            connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {_SCHEMA}; COMMIT;")
+        elif schema != _SCHEMA:
+            raise DamagedError(f"its version is {schema}, and this program knows {_SCHEMA}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _pages(connection: sqlite3.Connection, edition: Edition, file: str, content: bytes) -> list[Prepared]:
+    terms = {"content": content, "made_by": edition.made_by, "read_by": edition.read_by}
+    with closing(connection.execute(_PAGES, terms)) as rows:
+        return [_page(file, content, row) for row in rows]
+
+
+def _page(file: str, content: bytes, row: tuple[Any, ...]) -> Prepared:
+    *values, checksum, logits, logits_checksum = row
+    number, width, height, reason, detail, image, thumbnail, thumbnail_width = values
+    if checksum != _checksum(content, *values) or (
+        logits is not None and logits_checksum != _checksum(content, logits)
+    ):
+        raise DamagedError("a checksum does not fit")
+    return Prepared(
+        file,
+        content.hex(),
+        number,
+        width,
+        height,
+        None if reason is None else Reason(reason),
+        detail,
+        None if image is None else np.frombuffer(image, np.uint8).reshape(SIDE, SIDE),
+        None if thumbnail is None else np.frombuffer(thumbnail, np.uint8).reshape(-1, thumbnail_width),
+        None if logits is None else np.frombuffer(logits, np.float32),
+        stored=image is None or logits is not None,
+    )
+
+
+def _values(page: Prepared) -> tuple[Any, ...]:
+    """Return a page as its columns from `number` to `thumbnail_width`."""
+    image = None if page.image is None else page.image.tobytes()
+    thumbnail, width = (
+        (None, None) if page.thumbnail is None else (page.thumbnail.tobytes(), page.thumbnail.shape[1])
+    )
+    reason = None if page.reason is None else str(page.reason)
+    # A decoder's message may hold a lone surrogate, which UTF-8 cannot.
+    detail = page.detail.encode("utf-8", "backslashreplace").decode("utf-8")
+    return (page.page, page.width, page.height, reason, detail, image, thumbnail, width)
+
+
+def _checksum(*values: Any) -> int:
+    """Return the CRC-32 of values; SQLite itself would not notice a flipped bit in one."""
+    sum_ = 0
+    for value in values:
+        sum_ = zlib.crc32(value if isinstance(value, bytes) else repr(value).encode(), sum_)
+    return sum_

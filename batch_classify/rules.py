@@ -1,0 +1,185 @@
+"""Lines that were there before anybody wrote: of forms, of ruled and of squared paper.
+
+Takes a mask of ink with the ink plane below it and takes the lines out. Does not know which ink is the digit.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from batch_classify.ink import Grey, Mask, quantile, u8
+
+_RULE = 0.6  # of the side: a line of the form or the paper is at least that long
+_RULE_WIDTH = 0.05  # of the side: and at most that wide
+_MARGIN = 0.06  # of the side: and ends at most that far from the border
+_NEAR = 0.15  # of the side: lines this close to the border are a frame's
+_TILT = 0.01  # of its length: a rule is straight but for that
+_PALER = 0.75  # of the other ink: printed rules are that pale or paler
+_GRID = 3  # lines: no digit has so many
+_OWN = 0.3  # of a line: strokes cross it in no more than the rest
+_CROSSED = 1.5  # of a rule's shade: darker spots are strokes that cross it
+_ACCOMPANIED = 0.4  # of what lies beside a line is ink, at most
+_SMALLEST_RULED = 24  # px
+_PARTS = 6  # of a line: it shows in all of them, which writing does not
+_SAMPLE = 40  # rows tell how much ink the bare paper has
+_FEWEST = 3  # px a part
+_EVEN = 1.4  # times its faintest part: a line is no darker in most parts
+_FAINT = 0.5  # of the darkest ink: one line or two are that pale, or may be part of the digit
+_ALIKE = 2  # times the usual line: the lines of a grid are no darker
+_HINT = 2  # level of mean ink above the paper: a row may hold a line then
+_FAINTEST = 4  # levels above the paper
+
+
+def without_faint_rules(ink: Grey) -> Grey:
+    """Return the ink plane [h, w] less the lines that run level or upright through all of it.
+
+    In a row with a line, most px of each part are inked as strongly as the line is. That is subtracted,
+    so that a stroke across it stays.
+    """
+    if min(ink.shape) < _PARTS * _FEWEST:
+        return ink
+    height, width = ink.shape
+    ends = [ink[[0, 1, -2, -1]].ravel(), ink[:, [0, 1, -2, -1]].ravel()]
+    if max(int(end.max()) for end in ends) < _FAINTEST:
+        return ink
+    rows = _promising(u8(cv2.resize(ink, (_PARTS, height), interpolation=cv2.INTER_AREA)), width)
+    if rows.size:
+        ink = _without_level_rules(ink, rows)
+    columns = _promising(u8(cv2.resize(ink, (width, _PARTS), interpolation=cv2.INTER_AREA)).T, height)
+    if columns.size:
+        ink = np.ascontiguousarray(_without_level_rules(np.ascontiguousarray(ink.T), columns).T)
+    return ink
+
+
+def _reach(length: int) -> int:
+    """Return by how many px a line of some length may rise on its way."""
+    return max(1, round(_TILT * length))
+
+
+def _promising(means: Grey, length: int) -> NDArray[np.intp]:
+    """Return the rows that may hold a line, by the mean ink in each part of each row, uint8 [h, parts]."""
+    paper = np.sort(means, axis=0)[len(means) // 2]
+    lean = np.ones((2 * _reach(length) + 1, 1), np.uint8)
+    through = u8(cv2.dilate(means - np.minimum(means, paper), lean)).min(axis=1)
+    if through.max() < _HINT:
+        return np.zeros(0, np.intp)
+    return np.flatnonzero(cv2.dilate((through >= _HINT).view(np.uint8), lean))
+
+
+def _usual(ink: Grey) -> Grey:
+    """Return the median ink in each part of each row, uint8 [h, parts]."""
+    edges = _edges(ink.shape[1])
+    return np.stack(
+        [
+            np.partition(ink[:, first:end], (end - first) // 2, axis=1)[:, (end - first) // 2]
+            for first, end in pairwise(edges)
+        ],
+        axis=1,
+    )
+
+
+def _edges(width: int) -> list[int]:
+    return [round(part * width / _PARTS) for part in range(_PARTS + 1)]
+
+
+def _without_level_rules(ink: Grey, rows: NDArray[np.intp]) -> Grey:
+    """Return the ink plane [h, w] without the level lines that some of these rows hold."""
+    height, width = ink.shape
+    reach = _reach(width)
+    sample = _usual(ink[:: max(1, height // _SAMPLE)])
+    paper = np.sort(sample, axis=0)[len(sample) // 2]
+    found = _usual(ink[rows])
+    usual = np.zeros((height, _PARTS), np.uint8)
+    usual[rows] = found - np.minimum(found, paper)
+    nearby = u8(cv2.dilate(usual, np.ones((2 * reach + 1, 1), np.uint8)))
+    through = nearby.min(axis=1)
+    through[(through < _FAINTEST) | (np.sort(nearby, axis=1)[:, _PARTS // 3] > _EVEN * through + 1)] = 0
+    runs = _runs(through)
+    if not runs:
+        return ink
+    if len(runs) < _GRID:
+        rest = ink[through == 0]
+        most = _FAINT * (quantile(rest, 0.98) if rest.size else 0)
+    else:
+        most = _ALIKE * float(np.median([through[first:end].max() for first, end in runs]))
+    through[through > most] = 0
+    thickest = 2 * reach + max(2, round(_RULE_WIDTH * max(height, width)))
+    for first, end in runs:
+        if end - first > thickest:
+            through[first:end] = 0
+    lined = np.flatnonzero(through)
+    if not lined.size:
+        return ink
+    line = np.repeat(np.minimum(usual[lined], through[lined, None]), np.diff(_edges(width)), axis=1)
+    left = ink.copy()
+    left[lined] = cv2.subtract(ink[lined], line)
+    return left
+
+
+def _alone(run: Mask, mask: Mask) -> bool:
+    """Whether a level run of ink has paper above and below: it is no part of a broad stroke."""
+    beside = u8(cv2.dilate(run, np.ones((5, 1), np.uint8))) - run
+    return cv2.countNonZero(beside * mask) < _ACCOMPANIED * cv2.countNonZero(beside)
+
+
+def _runs(through: Grey) -> list[tuple[int, int]]:
+    """Return where each run of rows [h] that are not 0 begins and ends."""
+    steps = np.flatnonzero(np.diff(np.concatenate([[False], through > 0, [False]]).astype(np.int8)))
+    return list(zip(steps[::2].tolist(), steps[1::2].tolist(), strict=True))
+
+
+def without_rules(mask: Mask, ink: Grey) -> Mask:
+    """Return the mask without the long thin lines of frames and of ruled or squared paper.
+
+    A line across the whole picture is one of them if it is paler than the other ink, or if lines run along
+    two sides or more: the bar of a 4 or 7 that was cut out tightly is neither.
+    """
+    height, width = mask.shape
+    _, _, across, down = cv2.boundingRect(mask)
+    reach = 1 - 2 * _NEAR
+    if min(mask.shape) < _SMALLEST_RULED or (across < reach * width and down < reach * height):
+        return mask
+    upright = np.ascontiguousarray(mask.T)
+    lines = _lines(mask) + [(line.T, 2 + side if side >= 0 else side) for line, side in _lines(upright)]
+    if not lines:
+        return mask
+    every = np.maximum.reduce([line for line, _ in lines])
+    rest = ink[(mask > 0) & (every == 0)]
+    usual = quantile(rest, 0.9) if rest.size else 0
+    framed = len({side for _, side in lines if side >= 0}) > 1
+    kept = mask.copy()
+    for line, side in lines:
+        shades = ink[line > 0]
+        shade = float(shades.mean())
+        if framed and side >= 0:
+            kept[line > 0] = 0
+        elif shade < _PALER * usual or len(lines) >= _GRID:
+            kept[(line > 0) & (ink <= _CROSSED * min(shade, quantile(shades, _OWN)))] = 0
+    return kept
+
+
+def _lines(mask: Mask) -> list[tuple[Mask, int]]:
+    """Return the level lines through a mask [h, w], each with its side: 0 top, 1 bottom, -1 neither."""
+    height, width = mask.shape
+    tilt = max(1, round(_TILT * width))
+    thick = cv2.dilate(mask, np.ones((2 * tilt + 1, 1), np.uint8))
+    runs = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, round(_RULE * width)), np.uint8))
+    if not runs.any():
+        return []
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(runs)
+    lines = []
+    for index in range(1, count):
+        x, y, w, h, area = stats[index].tolist()
+        side = 0 if y + h / 2 < _NEAR * height else 1 if y + h / 2 > (1 - _NEAR) * height else -1
+        margin = width * (_MARGIN if side < 0 else _NEAR)
+        through = x <= margin and x + w >= width - margin
+        thin = area / w <= 2 * tilt + max(2, _RULE_WIDTH * max(height, width))
+        run = (labels == index).view(np.uint8)
+        line = mask * run
+        if thin and through and line.any() and (side >= 0 or _alone(run, mask)):
+            lines.append((line, side))
+    return lines

@@ -1,0 +1,33 @@
+"""What the file system says of a file: enough to tell, without reading it, that it is as it was.
+
+Knows sizes and times; never opens a file.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+
+class Stamp(NamedTuple):
+    """A file's size in bytes, its times in nanoseconds since 1970, and its inode number.
+
+    A write moves `mtime_ns`, which a program can set back; whatever sets it back moves `ctime_ns`.
+    """
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Stamp:
+        """Take the stamp from what `os.stat` or `os.fstat` gives."""
+        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+    def touched_within(self, seconds: float, now_ns: int) -> bool:
+        """Whether the file was touched less than `seconds` before `now_ns`.
+
+        Or as much after it, since a server's clock may run ahead; a time far in the future means nothing.
+        """
+        return any(abs(now_ns - touched) < seconds * 1e9 for touched in (self.mtime_ns, self.ctime_ns))
