@@ -58,7 +58,7 @@ def test_what_leaves_a_worker_is_small(root: Path) -> None:
     assert page.image is not None
     assert page.thumbnail is not None
     assert page.image.shape == (28, 28)
-    assert max(page.thumbnail.shape) == 96
+    assert max(page.thumbnail.shape) == 128
     assert len(pickle.dumps(page)) < 12_000
 
 
