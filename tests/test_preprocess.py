@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from batch_classify.ink import Grey, ink_plane, quantile, separability
+from batch_classify.ink import Grey, inked, quantile, separability
 from batch_classify.preprocess import BOX, SIDE, preprocess, stroke_width
 from batch_classify.row import Reason
 from train.generator import Pen, Style, draw_blank, draw_digit, draw_scan
@@ -327,5 +327,5 @@ def test_quantile_is_numpys(values: Grey, share: float) -> None:
 def test_ink_on_white_is_exact(middle: Grey) -> None:
     """On a white border the ink is 255 - grey, and on a black one it is grey, level for level."""
     black = np.pad(middle, 10)
-    assert (ink_plane(black) == black).all()
-    assert (ink_plane(255 - black) == black).all()
+    assert (inked(black).plane == black).all()
+    assert (inked(255 - black).plane == black).all()
