@@ -95,6 +95,10 @@ def classify(
             "--format", callback=_formats, metavar="csv,html", help="What to write; csv is always written."
         ),
     ] = "csv,html",
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Draw how each scan that needs a look, or the one image, was read."),
+    ] = False,
     max_errors: Annotated[
         str,
         typer.Option(callback=_allowance, metavar="N|N%", help="Unreadable files to put up with."),
@@ -119,7 +123,8 @@ def classify(
 
         _check_input(input)
         classifier = Classifier.load(model, device, review_below)
-        report = Report(probabilities=probabilities, page="html" in formats)
+        explained = ((Status.REVIEW, Status.REJECTED) if input.is_dir() else tuple(Status)) if explain else ()
+        report = Report(probabilities=probabilities, page="html" in formats, explain=explained)
         if input.is_dir():
             selection = Selection(_globs(include), _globs(exclude), recursive, follow_links)
             summary = _folder(
@@ -133,7 +138,8 @@ def classify(
                 verbose=verbose,
             )
         else:
-            summary = _image(input, classifier, out, report, quiet=quiet)
+            results = out or (Path("results") if explain else None)
+            summary = _image(input, classifier, results, report, quiet=quiet)
         if summary.unread > _allowed(max_errors, summary.files):
             raise JobError(
                 ExitCode.UNREADABLE_FILES,

@@ -27,6 +27,7 @@ from batch_classify.classifier import Classifier
 from batch_classify.decide import Prediction
 from batch_classify.decode import quiet
 from batch_classify.errors import ExitCode, JobError
+from batch_classify.explain import explain
 from batch_classify.pool import cpu_count, in_order
 from batch_classify.prepare import Prepared, crashed, prepare_all
 from batch_classify.report.page import write_page
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TABLE, PAGE, RECORD = "predictions.csv", "report.html", "run.json"
+EXPLANATIONS = "explain"
 _BATCH = {"cpu": 64, "cuda": 512}
 _PACKAGES = ("batch-classify", "jinja2", "numpy", "onnxruntime", "opencv-python", "pillow")
 _REASONS = {
@@ -64,10 +66,14 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What to write beside run.json and the table: the columns p0 to p9 in it, and the page."""
+    """What to write beside run.json and the table: the columns p0 to p9 in it, and the page.
+
+    `explain` are the statuses whose rows get a picture of how they were read.
+    """
 
     probabilities: bool = False
     page: bool = True
+    explain: tuple[Status, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,11 @@ def run(
                         table.write(card.row)
                         summary.add(card.row)
                         shortlist.offer(card)
+                if report.explain:
+                    with _timed(seconds, "explain"), quiet():
+                        for card in cards:
+                            if card.scan is not None and card.row.status in report.explain:
+                                explain(candidates.root, card.row, folder / EXPLANATIONS)
                 watch(cards)
         seconds["total"] = time.perf_counter() - begun
         record = Run(
