@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from batch_classify.ink import Grey, Levels, Mask, quantile, separability, u8, variation
-from batch_classify.pieces import Piece, pieces_of
+from batch_classify.pieces import Piece, mask_of, pieces_of
 from batch_classify.rules import without_rules
 
 _PALER = 0.75  # of the other ink: printed rules are that pale or paler
@@ -73,9 +73,7 @@ def strokes_of(ink: Grey, levels: Levels) -> Strokes:
     by_weight = sorted(pieces, key=lambda piece: -_weight(piece, mask.shape))
     for number, main in enumerate(by_weight[:_TRIED]):
         digit = digit_of(main, pieces)
-        wanted = np.zeros(int(labels.max()) + 1, np.uint8)
-        wanted[[piece.index for piece in digit]] = 1
-        kept = wanted[labels]
+        kept = mask_of(digit, labels)
         found = doubt_about(ink, kept, main, ruled, sum(piece.ink for piece in digit) / everything)
         if not found:
             several = _several(ink, kept, main, pieces, levels.strong)

@@ -4,8 +4,8 @@
 
 One step is taken away at a time. FOLDER holds sets, each with the subfolders 0 to 9, as for accuracy.py;
 files whose name ends in an even number and the others are told apart. Without FOLDER only drawn scans are
-read. A rejected digit is wrong. Times are milliseconds a scan of `preprocess` alone, on drawn scans of 28 and 200 px,
-each the median of five rounds in which the steps take turns.
+read. A rejected digit is wrong. Times are milliseconds a scan of `preprocess` alone, on drawn scans of 28 and
+200 px, each the median of five rounds in which the steps take turns.
 """
 
 from __future__ import annotations
