@@ -90,9 +90,13 @@ def _without_level_rules(ink: Grey, rows: NDArray[np.intp]) -> Grey:
     """Return the ink plane [h, w] without the level lines that some of these rows hold."""
     height, width = ink.shape
     reach = _reach(width)
-    sample = _usual(ink[:: max(1, height // _SAMPLE)])
+    step = max(1, height // _SAMPLE)
+    if step == 1:
+        every = _usual(ink)
+        sample, found = every, every[rows]
+    else:
+        sample, found = _usual(ink[::step]), _usual(ink[rows])
     paper = np.partition(sample, len(sample) // 2, axis=0)[len(sample) // 2]
-    found = _usual(ink[rows])
     usual = np.zeros((height, _PARTS), np.uint8)
     usual[rows] = found - np.minimum(found, paper)
     nearby = u8(cv2.dilate(usual, np.ones((2 * reach + 1, 1), np.uint8)))

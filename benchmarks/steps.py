@@ -4,8 +4,8 @@
 
 One step is taken away at a time. FOLDER holds sets, each with the subfolders 0 to 9, as for accuracy.py;
 files whose name ends in an even number and the others are told apart. Without FOLDER only drawn scans are
-read. A rejected digit is wrong. Times are milliseconds a scan of `preprocess` alone, on drawn scans of 28 and
-200 px, each the median of five rounds in which the steps take turns.
+read. A rejected digit is wrong. Times are milliseconds of CPU a scan of `preprocess` alone, on drawn scans of
+28 and 200 px, each the median of five rounds in which the steps take turns.
 """
 
 from __future__ import annotations
@@ -111,13 +111,13 @@ def labelled(folder: Path) -> list[tuple[int, Grey, str]]:
 
 
 def times(scans: list[Grey], rounds: int = 5) -> dict[str, float]:
-    """Return the milliseconds a scan without each step, the median of rounds in which they take turns."""
+    """Return the CPU milliseconds a scan without each step, the median of rounds in which they take turns."""
     seconds: dict[str, list[float]] = {step: [] for step in STEPS}
     for _ in range(rounds):
         for step in STEPS:
-            start = time.perf_counter()
+            start = time.process_time()
             prepared(scans, step)
-            seconds[step].append(time.perf_counter() - start)
+            seconds[step].append(time.process_time() - start)
     return {step: 1000 * statistics.median(taken) / len(scans) for step, taken in seconds.items()}
 
 
