@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from batch_classify.log import Log
     from batch_classify.report.card import Card
     from batch_classify.report.summary import Summary
+    from batch_classify.row import Status
     from batch_classify.scan import Selection
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -110,6 +111,10 @@ def classify(
         Path | None,
         typer.Option(metavar="FILE", help="Answers from a review, which go before the model's and are kept."),
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Draw how each scan that needs a look, or the one image, was read."),
+    ] = False,
     max_errors: Annotated[
         str,
         typer.Option(callback=_allowance, metavar="N|N%", help="Unreadable files to put up with."),
@@ -178,7 +183,10 @@ def classify(
             answers = read_corrections(corrections) if corrections else Corrections()
             classifier = Classifier.load(model, device, review_below)
             report = Report(
-                probabilities=probabilities, page="html" in formats, page_bytes=report_mb * 1_000_000
+                probabilities=probabilities,
+                page="html" in formats,
+                page_bytes=report_mb * 1_000_000,
+                explain=_explained(input) if explain else (),
             )
             if input.is_dir():
                 outcome = _folder(
@@ -194,9 +202,9 @@ def classify(
                 )
                 summary = outcome.summary
             else:
-                summary = _image(
-                    input, classifier, out, report, answers, Neighbours(fresh, 0, wait, keep), log
-                )
+                results = out or (Path("results") if explain else None)
+                neighbours = Neighbours(fresh, 0, wait, keep)
+                summary = _image(input, classifier, results, report, answers, neighbours, log)
             if summary.unread > _allowed(max_errors, summary.files):
                 raise JobError(
                     ExitCode.UNREADABLE_FILES,
@@ -204,6 +212,13 @@ def classify(
                     "be. Their rows say why; --verbose names them here, and --max-errors lets more pass.",
                 )
             end(ExitCode.OK)
+
+
+def _explained(input: Path) -> tuple[Status, ...]:
+    """Return the statuses whose rows are drawn: of a folder those that need a look, of one image any."""
+    from batch_classify.row import Status
+
+    return (Status.REVIEW, Status.REJECTED) if input.is_dir() else tuple(Status)
 
 
 def _folder(

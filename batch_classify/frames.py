@@ -37,8 +37,8 @@ def without_frames(ink: Grey, weak: int) -> Grey:
 
 
 def _frame(mask: Mask) -> NDArray[np.bool_] | None:
-    """Return where the line of a box runs in a mask [h, w], None where there is no box with something in it."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
+    """Return where the line of a box runs in a mask [h, w]; None where none has something in it."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
     height, width = mask.shape
     for index in np.argsort(-stats[1:, 2] * stats[1:, 3], kind="stable")[:2].tolist():
         x, y, w, h, _ = stats[index + 1].tolist()
@@ -60,7 +60,7 @@ def _frame(mask: Mask) -> NDArray[np.bool_] | None:
 def _line_of(piece: NDArray[np.bool_], ends: tuple[bool, ...]) -> NDArray[np.bool_] | None:
     """Return the ink of a piece [h, w] that is the line of a box, or None where it is none.
 
-    `ends` says on which sides (top, bottom, left, right) the picture ends there, so that a side may be missing.
+    `ends` says at which sides (top, bottom, left, right) the picture ends, so that one may be missing.
     """
     shorter = min(piece.shape)
     band = max(2, round(_BAND * shorter))

@@ -49,19 +49,35 @@ class Levels:
     strong: int
 
 
-def ink_plane(grey: Grey) -> Grey:
-    """Return how strongly each pixel is inked, uint8 [h, w], from a scan uint8 [h, w] of either polarity.
+@dataclass(frozen=True, slots=True)
+class Inked:
+    """A scan told apart into ink and paper.
 
-    The paper's brightness is divided out, so that a shadow takes nothing from the ink's contrast: 0 is
-    bare paper and 255 the blackest ink. Black on a flat white gives 255 - grey exactly.
+    plane: how strongly each pixel is inked, uint8 [h, w]; 0 is bare paper and 255 the blackest ink.
+    paper: the brightness of the paper, uint8 [h, w], or its one level where it is evenly lit.
+    light: whether the ink was lighter than the paper; an uneven `paper` is then that of the negative.
+    """
+
+    plane: Grey
+    paper: Grey | int
+    light: bool
+
+
+def inked(grey: Grey) -> Inked:
+    """Tell ink from paper in a scan uint8 [h, w] of either polarity.
+
+    The paper's brightness is divided out, so that a shadow takes nothing from the ink's contrast.
+    Black on a flat white gives 255 - grey exactly.
     """
     paper = flat_paper(grey)
     if paper is not None:
         return _on_flat_paper(grey, paper)
     coarse = _coarse(grey)
-    if light_on_dark(coarse):
+    light = light_on_dark(coarse)
+    if light:
         grey, coarse = 255 - grey, 255 - coarse
-    return _relative_to(grey, paper_plane(coarse, grey.shape))
+    uneven = paper_plane(coarse, grey.shape)
+    return Inked(_relative_to(grey, uneven), uneven, light)
 
 
 def flat_paper(grey: Grey) -> int | None:
@@ -84,12 +100,12 @@ def _share_near(values: Grey, level: int) -> float:
     return cv2.countNonZero(cv2.inRange(values, max(0, level - _FLAT), level + _FLAT)) / values.size
 
 
-def _on_flat_paper(grey: Grey, paper: int) -> Grey:
+def _on_flat_paper(grey: Grey, paper: int) -> Inked:
     flat = np.full_like(grey, paper)
     darker, lighter = cv2.subtract(flat, grey), cv2.subtract(grey, flat)
     if cv2.sumElems(darker)[0] >= cv2.sumElems(lighter)[0]:
-        return _stretched(u8(darker), paper)
-    return _stretched(u8(lighter), 255 - paper)
+        return Inked(_stretched(u8(darker), paper), paper, False)
+    return Inked(_stretched(u8(lighter), 255 - paper), paper, True)
 
 
 def border(grey: Grey) -> Grey:

@@ -24,7 +24,9 @@ import numpy as np
 from batch_classify.classifier import Classifier
 from batch_classify.corrections import Corrections, read_corrections
 from batch_classify.decide import Prediction
+from batch_classify.decode import quiet
 from batch_classify.errors import ExitCode, JobError
+from batch_classify.explain import explain
 from batch_classify.intake import intake
 from batch_classify.ledger import Edition, Ledger
 from batch_classify.pool import cpu_count
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TABLE, PAGE = "predictions.csv", "report.html"
+EXPLANATIONS = "explain"
 _BATCH = {"cpu": 64, "cuda": 512}
 _PACKAGES = ("batch-classify", "jinja2", "numpy", "onnxruntime", "opencv-python", "pillow")
 _REASONS = {
@@ -70,11 +73,13 @@ class Report:
     """What to write beside run.json and the table: the columns p0 to p9 in it, and the page.
 
     In `page_bytes` bytes the page holds as many pictures as fit; its rows are there in any case.
+    `explain` are the statuses whose rows get a picture of how they were read.
     """
 
     probabilities: bool = False
     page: bool = True
     page_bytes: int = PAGE_BYTES
+    explain: tuple[Status, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +159,11 @@ def run(
                         summary.add(card.row)
                         if report.page:
                             spool.offer(card)
+                if report.explain:
+                    with _timed(seconds, "explain"), quiet():
+                        for card in cards:
+                            if card.scan is not None and card.row.status in report.explain:
+                                explain(candidates.root, card.row, folder / EXPLANATIONS)
                 watch(cards)
         seconds["total"] = time.perf_counter() - begun
         record = Run(

@@ -61,3 +61,12 @@ def pieces_of(mask: Mask, ink: Grey, strong: int) -> tuple[NDArray[np.int32], li
         edges = cut + (y == 0) + (y + h == height)
         pieces.append(Piece(index, x, y, w, h, area, float(inks[index]), edges, cut > 0))
     return labels, pieces
+
+
+def mask_of(pieces: list[Piece], labels: NDArray[np.int32]) -> Mask:
+    """Return where the pieces are, uint8 [h, w], in the labels [h, w] that came with them."""
+    mask = np.zeros(labels.shape, np.bool_)
+    for piece in pieces:
+        place = (slice(piece.y, piece.bottom), slice(piece.x, piece.right))
+        mask[place] |= labels[place] == piece.index
+    return mask.view(np.uint8)

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from batch_classify.frames import without_frames
 from batch_classify.halves import on_one_paper
-from batch_classify.ink import Grey, Levels, Mask, calmed, ink_plane, levels_of, quantile, u8, variation
+from batch_classify.ink import Grey, Inked, Levels, Mask, calmed, inked, levels_of, quantile, u8, variation
 from batch_classify.row import Reason
 from batch_classify.rules import without_faint_rules
-from batch_classify.strokes import strokes_of
+from batch_classify.strokes import Strokes, strokes_of
 
 VERSION = 3  # rises whenever the 28×28 of some scan changes; a model is bound to one version
 
@@ -46,21 +46,54 @@ class Prepared:
     finding: Reason | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What a scan looks like after each step; planes are uint8 [h, w] of the size worked at.
+
+    scan: the reduced scan.
+    inked: its ink and its paper.
+    clean: the ink without faint rules and frames, smoothed where it was too noisy.
+    levels: what tells ink from paper in it.
+    strokes: which of it is the digit, and why the rest is not.
+    glyph: the digit's ink alone, cut out; empty for a blank.
+    prepared: what the model will see.
+    """
+
+    scan: Grey
+    inked: Inked
+    clean: Grey
+    levels: Levels
+    strokes: Strokes
+    glyph: Grey
+    prepared: Prepared
+
+
 def preprocess(grey: Grey) -> Prepared:
     """Turn a scan (uint8 [height, width], either polarity, any size) into the model's 28×28."""
-    ink = without_faint_rules(ink_plane(on_one_paper(shrink(grey, WORKING_SIDE))))
+    return stages_of(grey).prepared
+
+
+def stages_of(grey: Grey) -> Stages:
+    """Do what `preprocess` does, and return what each step made."""
+    scan = on_one_paper(shrink(grey, WORKING_SIDE))
+    told = inked(scan)
+    ink = without_faint_rules(told.plane)
     levels = levels_of(ink)
     inner = without_frames(ink, levels.weak)
     if inner is not ink:
         ink, levels = inner, levels_of(inner)
     strokes = strokes_of(ink, levels)
-    if strokes is None and (calm := calmed(ink)) is not ink:
+    if strokes.doubt and (calm := calmed(ink)) is not ink:
         ink, levels = calm, levels_of(calm)
         strokes = strokes_of(ink, levels)
-    if strokes is None:
-        return Prepared(np.zeros((SIDE, SIDE), np.uint8), Reason.BLANK)
-    image = ink if is_prepared(ink) else centre(fit(cut_out(ink, strokes.mask, levels)))
-    return Prepared(image, Reason.SEVERAL_DIGITS if strokes.several else None)
+    if strokes.doubt:
+        glyph = np.zeros((0, 0), np.uint8)
+        prepared = Prepared(np.zeros((SIDE, SIDE), np.uint8), Reason.BLANK)
+    else:
+        glyph = cut_out(ink, strokes.mask, levels)
+        image = ink if is_prepared(ink) else centre(fit(glyph))
+        prepared = Prepared(image, Reason.SEVERAL_DIGITS if strokes.several else None)
+    return Stages(scan, told, ink, levels, strokes, glyph, prepared)
 
 
 def is_prepared(ink: Grey) -> bool:
@@ -78,7 +111,7 @@ def is_prepared(ink: Grey) -> bool:
 
 
 def shrink(grey: Grey, side: int) -> Grey:
-    """Reduce by area so that the longer side is at most `side` px; in a strip, the shorter a third of that."""
+    """Reduce by area so that the longer side is at most `side` px; in a strip, the shorter a third."""
     scale = max(side / max(grey.shape), side / 3 / min(grey.shape))
     return grey if scale >= 1 else _scaled(grey, scale)
 

@@ -62,7 +62,7 @@ def _reach(length: int) -> int:
 
 def _promising(means: Grey, length: int) -> NDArray[np.intp]:
     """Return the rows that may hold a line, by the mean ink in each part of each row, uint8 [h, parts]."""
-    paper = np.sort(means, axis=0)[len(means) // 2]
+    paper = np.partition(means, len(means) // 2, axis=0)[len(means) // 2]
     lean = np.ones((2 * _reach(length) + 1, 1), np.uint8)
     through = u8(cv2.dilate(means - np.minimum(means, paper), lean)).min(axis=1)
     if through.max() < _HINT:
@@ -90,9 +90,13 @@ def _without_level_rules(ink: Grey, rows: NDArray[np.intp]) -> Grey:
     """Return the ink plane [h, w] without the level lines that some of these rows hold."""
     height, width = ink.shape
     reach = _reach(width)
-    sample = _usual(ink[:: max(1, height // _SAMPLE)])
-    paper = np.sort(sample, axis=0)[len(sample) // 2]
-    found = _usual(ink[rows])
+    step = max(1, height // _SAMPLE)
+    if step == 1:
+        every = _usual(ink)
+        sample, found = every, every[rows]
+    else:
+        sample, found = _usual(ink[::step]), _usual(ink[rows])
+    paper = np.partition(sample, len(sample) // 2, axis=0)[len(sample) // 2]
     usual = np.zeros((height, _PARTS), np.uint8)
     usual[rows] = found - np.minimum(found, paper)
     nearby = u8(cv2.dilate(usual, np.ones((2 * reach + 1, 1), np.uint8)))

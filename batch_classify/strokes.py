@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from batch_classify.ink import Grey, Levels, Mask, quantile, separability, u8, variation
-from batch_classify.pieces import Piece, pieces_of
+from batch_classify.pieces import Piece, mask_of, pieces_of
 from batch_classify.rules import without_rules
 
 _PALER = 0.75  # of the other ink: printed rules are that pale or paler
@@ -41,32 +41,45 @@ _TRIED = 3  # pieces that may be the digit
 
 @dataclass(frozen=True, slots=True)
 class Strokes:
-    """The digit's ink: a mask, uint8 [h, w], and whether another digit stands beside it."""
+    """What is the digit's ink and what is not.
+
+    mask: the digit's strokes, uint8 [h, w]; all zero where there is nothing but paper.
+    several: whether another digit stands beside it.
+    ruled: what was taken out as lines of a form or of the paper, uint8 [h, w].
+    digit, pieces: the pieces that it consists of, and all that were looked at.
+    doubt: why the likeliest pieces are no writing; empty where they are.
+    """
 
     mask: Mask
     several: bool
+    ruled: Mask
+    digit: tuple[Piece, ...]
+    pieces: tuple[Piece, ...]
+    doubt: str = ""
 
 
-def strokes_of(ink: Grey, levels: Levels) -> Strokes | None:
-    """Return the strokes of the digit in an ink plane [h, w], or None where there is nothing but paper."""
+def strokes_of(ink: Grey, levels: Levels) -> Strokes:
+    """Return the strokes of the digit in an ink plane [h, w]."""
     mask = (ink >= levels.weak).view(np.uint8)
     bare = without_rules(mask, ink)
     labels, pieces = pieces_of(bare, ink, levels.strong)
+    ruled = mask - bare
+    doubt = "no ink"
     if not pieces:  # what looked like a rule may be all there is: a 1
         labels, pieces = pieces_of(mask, ink, levels.strong)
         if len(pieces) != 1 or pieces[0].height < 2 * pieces[0].width:
-            return None
-    ruled = mask - bare
+            return Strokes(np.zeros_like(mask), False, ruled, (), tuple(pieces), doubt)
     everything = sum(piece.ink for piece in pieces)
     by_weight = sorted(pieces, key=lambda piece: -_weight(piece, mask.shape))
-    for main in by_weight[:_TRIED]:
+    for number, main in enumerate(by_weight[:_TRIED]):
         digit = digit_of(main, pieces)
-        wanted = np.zeros(int(labels.max()) + 1, np.uint8)
-        wanted[[piece.index for piece in digit]] = 1
-        kept = wanted[labels]
-        if written(ink, kept, main, ruled, sum(piece.ink for piece in digit) / everything):
-            return Strokes(kept, _several(ink, kept, main, pieces, levels.strong))
-    return None
+        kept = mask_of(digit, labels)
+        found = doubt_about(ink, kept, main, ruled, sum(piece.ink for piece in digit) / everything)
+        if not found:
+            several = _several(ink, kept, main, pieces, levels.strong)
+            return Strokes(kept, several, ruled, tuple(digit), tuple(pieces))
+        doubt = doubt if number else found
+    return Strokes(np.zeros_like(mask), False, ruled, (), tuple(pieces), doubt)
 
 
 def _several(ink: Grey, kept: Mask, main: Piece, pieces: list[Piece], strong: int) -> bool:
@@ -78,22 +91,23 @@ def _several(ink: Grey, kept: Mask, main: Piece, pieces: list[Piece], strong: in
     return several
 
 
-def written(ink: Grey, kept: Mask, main: Piece, ruled: Mask, share: float) -> bool:
-    """Whether what was kept of an ink plane is writing: of a digit's shape, and distinct from the paper.
+def doubt_about(ink: Grey, kept: Mask, main: Piece, ruled: Mask, share: float) -> str:
+    """Say why what was kept of an ink plane is no writing; nothing where it is.
 
-    Texture, clouds, specks, the edge of a shadow, and what is left of a frame or a grid are not.
+    Writing has a digit's shape, and is distinct from the paper. Texture, clouds, specks, the edge of a
+    shadow, and what is left of a frame or a grid are not.
     """
     side = min(max(ink.shape), _STRIP * min(ink.shape))
     x, y, width, height = cv2.boundingRect(kept)
     longer = max(width, height)
     if longer < max(_LEAST, _SPECK * side) or not _SLIM * height <= width <= _WIDE * height:
-        return False
+        return "too small, or not of a digit's shape"
     inner = _inner(kept)
     if (main.edges or longer > _LONG * side) and inner < _OUTSIDE:
-        return False
+        return "only along the border"
     dark = quantile(ink[kept > 0], 0.9)
     if dark < max(_PALEST, _CLEAR * _beside(ink, kept, ruled)):
-        return False
+        return "no darker than the paper beside it"
     margin = max(2, round(_AROUND * longer))
     around = (slice(max(0, y - margin), y + height + margin), slice(max(0, x - margin), x + width + margin))
     bare = ruled[around] == 0
@@ -101,11 +115,13 @@ def written(ink: Grey, kept: Mask, main: Piece, ruled: Mask, share: float) -> bo
     needed += _BROAD * half_width(kept) / side
     distinct = separability(ink[around] if bare.all() else ink[around][bare])
     if distinct < needed:
-        return False
+        return "not distinct from the paper"
     near = u8(cv2.dilate(kept[around], np.ones((3, 3), np.uint8)))
     length = variation(ink[around] * near) / (2 * dark * longer)
     spot = longer < _SMALL * side and length < _SHORT and min(width, height) > _COMPACT * longer
-    return length <= (_OUTLINE if distinct > _CRISP else _LENGTH) and not spot
+    if length > (_OUTLINE if distinct > _CRISP else _LENGTH):
+        return "more stroke than a digit has"
+    return "a spot" if spot else ""
 
 
 def _inner(kept: Mask) -> float:
@@ -142,7 +158,7 @@ def digit_of(main: Piece, pieces: list[Piece]) -> list[Piece]:
     """Return the main piece and those that belong to it: near, and more than a speck."""
     digit, left, top, right, bottom = [main], main.x, main.y, main.right, main.bottom
     reach = 0.15 * max(main.width, main.height)
-    others = [piece for piece in pieces if piece is not main and _matters(piece, main)]
+    others = [piece for piece in pieces if piece is not main and not unfit(piece, main)]
     grown = True
     while grown:
         grown = False
@@ -159,14 +175,15 @@ def digit_of(main: Piece, pieces: list[Piece]) -> list[Piece]:
     return digit
 
 
-def _matters(piece: Piece, main: Piece) -> bool:
-    """Whether a piece is more than a speck, and no paler line from the border."""
-    larger = max(piece.width, piece.height) > _LARGER * max(main.width, main.height)
-    return (
-        not larger
-        and piece.ink > 0.02 * main.ink
-        and (piece.edges == 0 or piece.ink / piece.area > _PALER * main.ink / main.area)
-    )
+def unfit(piece: Piece, main: Piece) -> str:
+    """Say why a piece cannot belong to the digit of the main one; nothing where it can."""
+    if max(piece.width, piece.height) > _LARGER * max(main.width, main.height):
+        return "larger"
+    if piece.ink <= 0.02 * main.ink:
+        return "speck"
+    if piece.edges and piece.ink / piece.area <= _PALER * main.ink / main.area:
+        return "pale at border"
+    return ""
 
 
 def beside(main: Piece, pieces: list[Piece]) -> bool:

@@ -362,3 +362,18 @@ def test_results_inside_the_input_are_never_scanned(scans: Path, fake_model: Pat
         assert done.returncode == ExitCode.OK, done.stderr
     rows = (scans / "results" / "latest" / "predictions.csv").read_text().splitlines()[1:]
     assert [row.split(",")[0] for row in rows] == ["0.png", "1.png", "2.png", "list.txt"]
+
+
+def test_explain_writes_pictures_of_what_needs_a_look(scans: Path, fake_model: Path, tmp_path: Path) -> None:
+    """With --explain and every answer in doubt, each scan has a picture in the run's folder."""
+    done = call(scans, "-m", fake_model, "--review-below", 1, "--explain", cwd=tmp_path)
+    assert done.returncode == ExitCode.OK
+    pictures = (tmp_path / "results" / "latest" / "explain").iterdir()
+    assert {path.name for path in pictures} == {f"{digit}.png.png" for digit in range(3)}
+
+
+def test_one_image_with_explain_writes_results(scans: Path, fake_model: Path, tmp_path: Path) -> None:
+    """It prints its answer as ever, and results/ has the picture though the answer is in no doubt."""
+    done = call(scans / "1.png", "-m", fake_model, "--review-below", 0, "--explain", cwd=tmp_path)
+    assert done.returncode == ExitCode.OK and done.stdout.startswith("1.png: ")
+    assert (tmp_path / "results" / "latest" / "explain" / "1.png.png").is_file()

@@ -21,7 +21,15 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in DOCUMENTS}
 README, ERRORS = TEXTS["README.md"], TEXTS["docs/errors.md"]
 OF_OTHERS = {"--force-reinstall", "--fix", "--strict"}  # options of pip, ruff and mypy
-OF_OTHERS |= {"--files", "--runs", "--side", "--rows", "--inputs"}  # and of our benchmarks
+OF_OTHERS |= {
+    "--files",
+    "--runs",
+    "--side",
+    "--rows",
+    "--inputs",
+    "--drawn",
+    "--count",
+}  # and of our benchmarks
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 
