@@ -29,7 +29,8 @@ OF_OTHERS |= {
     "--inputs",
     "--drawn",
     "--count",
-}  # and of our benchmarks
+    "--picture",
+}  # benchmarks
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 
