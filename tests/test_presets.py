@@ -39,7 +39,7 @@ def test_the_presets_of_ours() -> None:
     """Standard is the default with 30 epochs; quick takes less, best more, and refine a few gentle ones."""
     quick, standard, best = (recipe_of(DEFAULT, preset) for preset in ("quick", "standard", "best"))
     assert standard == recipe_of(DEFAULT, None) == recipe_of("unnamed", None)
-    assert quick.epochs < standard.epochs == 30 < best.epochs
+    assert quick.epochs < standard.epochs == 60 < best.epochs
     refine = recipe_of(DEFAULT, "refine", fine_tune=True)
     assert (refine.epochs, refine.augment, refine.lr) == (6, "gentle", pytest.approx(1e-3))
     assert data_of(DEFAULT) == data_of("vgg-tiny") == ("mnist", "synthetic")

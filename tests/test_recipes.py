@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 import os
 import re
 import shlex
@@ -98,7 +99,7 @@ def test_the_crontabs_line_works_as_cron_runs_it(cron: Cron, tmp_path: Path, loc
     for cell in ("caf\\xe9.png", "./--help.png", "./=1+1.png", '"two\nlines.png"', "ümlaut.png"):
         assert re.search(rf"^{re.escape(cell)},,\d,[01]\.\d+,(ok|review),", table, re.M), table
     assert "error" not in table
-    assert "ümlaut.png" in (latest / "report.html").read_text(encoding="utf-8")
+    assert json.dumps("ümlaut.png") in (latest / "report.html").read_text(encoding="utf-8")
     assert stat.S_IMODE(latest.resolve().stat().st_mode) == 0o700
     assert not (tmp_path / "mail").exists()
     assert not list((tmp_path / "home").iterdir())
