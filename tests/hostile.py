@@ -20,7 +20,7 @@ import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 
 import numpy as np
 from PIL import Image
@@ -195,7 +195,7 @@ def main() -> int:
     numbers = range(options.first, options.first + options.inputs)
     chunks = (numbers[at : at + _CHUNK] for at in range(0, len(numbers), _CHUNK))
     start = time.perf_counter()
-    found = list(itertools.chain.from_iterable(in_order(fates, chunks, options.workers, partial(crashed))))
+    found = list(itertools.chain.from_iterable(in_order(fates, chunks, options.workers, crashed)))
     print(f"{len(found):,} inputs from {len(sound())} sound files in {time.perf_counter() - start:,.0f} s")
     for word, count in Counter(fate.word for fate in found).most_common():
         print(f"{count:>9,}  {word}")
