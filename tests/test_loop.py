@@ -4,40 +4,30 @@ from __future__ import annotations
 
 import csv
 import json
-import signal
-from collections.abc import Iterator
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import pytest
-import torch
-from typer.testing import CliRunner
 
-from batch_classify.cli import app as classify_app
 from batch_classify.errors import ExitCode
-from train.cli import app as train_app
 from train.generator import batch
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-
-@pytest.fixture(autouse=True)
-def own_process() -> Iterator[None]:
-    """Give SIGTERM back to pytest after the commands have taken it, and train in one thread, for speed."""
-    before, threads = signal.getsignal(signal.SIGTERM), torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-    signal.signal(signal.SIGTERM, before)
+ROOT = Path(__file__).parents[1]
 
 
-def call(app: object, *arguments: object) -> str:
-    """Run a command, which must go well, and return what it said."""
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments])  # type: ignore[arg-type]
-    assert done.exit_code == ExitCode.OK, done.stderr
+def call(module: str, *arguments: object) -> str:
+    """Run a command in a process of its own, which must go well, and return what it said."""
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=one_thread, cwd=ROOT, check=False)
+    assert done.returncode == ExitCode.OK, done.stderr
     return done.stderr
 
 
@@ -61,8 +51,8 @@ def test_the_whole_loop(tmp_path: Path, browser: Browser) -> None:
     """What a person answers in the page is in the next table, is learnt, and holds later on too."""
     learnt, scans = draw(tmp_path / "learnt", 200, 1), draw(tmp_path / "scans", 60, 2)
     model, better, results = tmp_path / "model", tmp_path / "better", tmp_path / "results"
-    call(train_app, "fit", "--data", learnt, "--arch", "mlp-4", "--epochs", 2, "--out", model)
-    call(classify_app, scans, "-m", model, "-o", results, "--review-below", 1, "--quiet")
+    call("train", "fit", "--data", learnt, "--arch", "mlp-4", "--epochs", 2, "--out", model)
+    call("batch_classify", scans, "-m", model, "-o", results, "--review-below", 1, "--quiet")
     assert {row["status"] for row in table(results).values()} == {"review"}
 
     page = browser.new_page()
@@ -75,15 +65,15 @@ def test_the_whole_loop(tmp_path: Path, browser: Browser) -> None:
     page.close()
 
     corrections = tmp_path / "corrections.csv"
-    call(classify_app, scans, "-m", model, "-o", results, "--corrections", corrections, "--quiet")
+    call("batch_classify", scans, "-m", model, "-o", results, "--corrections", corrections, "--quiet")
     reviewed = {file: row for file, row in table(results).items() if row["status"] == "reviewed"}
     assert len(reviewed) == 50
     assert all(row["label"] == file[0] and row["confidence"] == "" for file, row in reviewed.items())
 
     options = ("--init", model, "--corrections", corrections, "--images", scans, "--data", learnt)
-    said = call(train_app, "fit", *options, "--epochs", 3, "--lr", 0.003, "--even-if-worse", "--out", better)
+    said = call("train", "fit", *options, "--epochs", 3, "--lr", 0.003, "--even-if-worse", "--out", better)
     assert "--corrections: of 10 digits kept back" in said
-    call(classify_app, scans, "-m", better, "-o", results, "--quiet")
+    call("batch_classify", scans, "-m", better, "-o", results, "--quiet")
     again = table(results)
     assert {file for file, row in again.items() if row["status"] == "reviewed"} == set(reviewed)
     assert all(again[file]["label"] == row["label"] for file, row in reviewed.items())
