@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
-# What a shell starts in its background is deaf to Ctrl-C, and the commands under test would inherit that.
-signal.signal(signal.SIGINT, signal.default_int_handler)
+@pytest.fixture(autouse=True)
+def hears_ctrl_c() -> None:
+    """Let the commands under test hear Ctrl-C: a background shell, or a command run in here, leaves us deaf."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
