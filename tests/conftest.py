@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def hears_ctrl_c() -> None:
-    """Let the commands under test hear Ctrl-C: a background shell, or a command run in here, leaves us deaf."""
+    """Let commands under test hear Ctrl-C; a background shell, or a command run in here, leaves us deaf."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
