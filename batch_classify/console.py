@@ -73,12 +73,12 @@ def exit_codes(tell: Tell = tell_end) -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-class _Terminated(BaseException):
+class _Terminated(SystemExit):
     """The signal TERM came. Raised like KeyboardInterrupt, since a handler must not print."""
 
 
 def _terminate(signal_number: int, frame: FrameType | None) -> None:
-    raise _Terminated
+    raise _Terminated(ExitCode.TERMINATED)
 
 
 def _end(tell: Tell, code: ExitCode, message: str, trace: str = "") -> None:

@@ -123,9 +123,8 @@ def fit_model(
         page = training_page(epochs, validation, shares, title=card.name)
         extras = {"training.csv": training_csv(epochs), "training.html": page}
         card = write_model(out, network, card, extras, check=validation.images)
-    except BaseException as end:
-        stopped = not isinstance(end, Exception)  # by Ctrl-C or a signal
-        if stopped and epochs and (place / checkpoint.STATE).exists():
+    except (KeyboardInterrupt, SystemExit):
+        if epochs and (place / checkpoint.STATE).exists():
             say(f"{place} keeps the epochs that ended; the same command with --resume goes on from there")
         raise
     checkpoint.remove(place)
