@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -27,7 +28,7 @@ def intake(
     workers: int,
     ledger: Ledger | None = None,
     settle: float = 0.0,
-) -> Iterator[list[Prepared]]:
+) -> Generator[list[Prepared], None, None]:
     """Yield the pages of the files below `root`, `size` files at a time; with no workers this process reads.
 
     Files that were touched in the last `settle` seconds are deferred, whatever is known of them. Nothing is
@@ -41,12 +42,13 @@ def intake(
             at_hand.append((chunk, known))
             yield [file for file in chunk if file not in known]
 
-    for read in _read(root, to_read(), workers, ledger):
-        chunk, known = at_hand.popleft()
-        pages = defaultdict(list, known)
-        for page in read:
-            pages[page.file].append(page)
-        yield [page for file in chunk for page in pages[file]]
+    with closing(_read(root, to_read(), workers, ledger)) as reading:
+        for read in reading:
+            chunk, known = at_hand.popleft()
+            pages = defaultdict(list, known)
+            for page in read:
+                pages[page.file].append(page)
+            yield [page for file in chunk for page in pages[file]]
 
 
 def _unread(root: Path, file: str, ledger: Ledger | None, settle: float) -> list[Prepared]:
@@ -62,7 +64,7 @@ def _unread(root: Path, file: str, ledger: Ledger | None, settle: float) -> list
 
 def _read(
     root: Path, chunks: Iterable[Sequence[str]], workers: int, ledger: Ledger | None
-) -> Iterator[list[Prepared]]:
+) -> Generator[list[Prepared], None, None]:
     if workers > 0:
         recall = ledger.reader() if ledger else None
         work = partial(prepare_all, root, recall=recall) if recall else partial(prepare_all, root)

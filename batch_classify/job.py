@@ -10,7 +10,7 @@ import os
 import platform
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -150,8 +150,12 @@ def run(
         closing(Ledger(results, candidates.root, edition, fresh=neighbours.fresh, warn=warn)) as ledger,
     ):
         answers = corrections.kept_in(results)
-        with Table(folder / TABLE, probabilities=report.probabilities) as table:
-            for found in classify(candidates, classifier, effort, seconds, ledger, neighbours.settle):
+        with (
+            Table(folder / TABLE, probabilities=report.probabilities) as table,
+            # Closed here, and not when the garbage is collected, so that no worker outlives the ledger.
+            closing(classify(candidates, classifier, effort, seconds, ledger, neighbours.settle)) as batches,
+        ):
+            for found in batches:
                 cards = corrected(found, answers)
                 with _timed(seconds, "write"):
                     for card in cards:
@@ -224,7 +228,7 @@ def classify(
     seconds: Seconds | None = None,
     ledger: Ledger | None = None,
     settle: float = 0.0,
-) -> Iterator[list[Card]]:
+) -> Generator[list[Card], None, None]:
     """Yield each candidate's rows with their pictures, in the order of the scan, some files at a time.
 
     What the `ledger` knows is not read again, and what is new is kept there at once; files that were touched
@@ -243,26 +247,27 @@ def classify(
         settle=settle,
     )
     empty = True
-    while True:
-        with _timed(seconds, "prepare"):
-            pages = next(batches, None)
-        # What has no hash could not be read: see whether the folder is there before all of it becomes rows.
-        lost = pages is None or not all(page.sha256 for page in pages)
-        if lost and _identity(candidates.root) != identity:
-            raise JobError(
-                ExitCode.INPUT,
-                f"{candidates.path} went away during the run. Nothing was published; run it again.",
-            )
-        if pages is None:
-            break
-        with _timed(seconds, "classify"):
-            pages = _answered(pages, classifier)
-            cards = _cards(pages, classifier)
-        if ledger:
-            with _timed(seconds, "remember"):
-                ledger.keep(pages)
-        empty = False
-        yield cards
+    with closing(batches):
+        while True:
+            with _timed(seconds, "prepare"):
+                pages = next(batches, None)
+            # What has no hash could not be read: see whether the folder is there before all becomes rows.
+            lost = pages is None or not all(page.sha256 for page in pages)
+            if lost and _identity(candidates.root) != identity:
+                raise JobError(
+                    ExitCode.INPUT,
+                    f"{candidates.path} went away during the run. Nothing was published; run it again.",
+                )
+            if pages is None:
+                break
+            with _timed(seconds, "classify"):
+                pages = _answered(pages, classifier)
+                cards = _cards(pages, classifier)
+            if ledger:
+                with _timed(seconds, "remember"):
+                    ledger.keep(pages)
+            empty = False
+            yield cards
     if candidates.unlisted:
         yield [Card(_unlisted_row(folder), None, None) for folder in candidates.unlisted]
     elif empty:
