@@ -24,10 +24,8 @@ _FLAT = 4  # grey levels by which evenly lit paper may stray from its median
 _EVEN, _EVEN_TINY = 0.85, 0.5  # of the border: on flat paper so much of it is paper
 _FRAMED = 0.9  # of the border: a frame takes so much of it
 _MOSTLY = 0.6  # of the picture: on flat paper so much of it is paper
-_EDGE, _EDGE_STEP = (
-    0.14,
-    16,
-)  # of the side, and grey levels: so broad and dark is the edge that a frame leaves
+_EDGE = 0.14  # of the side: so broad is the edge that a frame leaves
+_EDGE_STEP = 16  # grey levels by which it is darker than the paper inside
 _ALONG = 0.8  # of a side: so much of it is dark then
 _SMALLEST_FRAMED = 18  # px
 _LEAST_RANGE = 45  # grey levels; less, as between off-white paper and white, would make clouds as dark as ink
@@ -236,17 +234,16 @@ def noise_of(plane: Grey) -> float:
     return quantile(u8(cv2.convertScaleAbs(residue)), 0.5) / (0.6745 * 6)
 
 
-def levels_of(ink: Grey) -> Levels:
-    """Return the levels that tell ink from paper in an ink plane [h, w], by Otsu (1979)."""
+def levels_of(ink: Grey, least: int = 1) -> Levels:
+    """Return the levels that tell ink from paper in an ink plane [h, w], by Otsu (1979); `least` is weak."""
     otsu = int(cv2.threshold(ink, 0, 255, cv2.THRESH_OTSU)[0])
     sure = u8(cv2.dilate((ink > otsu).view(np.uint8), np.ones((3, 3), np.uint8)))
     outside = ink[sure == 0]
     floor = quantile(outside, 0.9) if outside.size else 0
     strong = max(otsu, FAINTEST)
-    least = 1
     if max(ink.shape) > _TINY_SIDE:  # in smaller ones even the strokes are that pale
         traces = cv2.countNonZero(cv2.inRange(ink, 1, _TRACE))
-        least = _TRACE if traces > _RINGING * cv2.countNonZero(sure) else 1
+        least = _TRACE if traces > _RINGING * cv2.countNonZero(sure) else least
     return Levels(floor, int(np.clip(3 * floor, least, max(1, strong // 2))), strong)
 
 

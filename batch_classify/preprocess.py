@@ -22,11 +22,12 @@ from batch_classify.row import Reason
 from batch_classify.rules import without_faint_rules
 from batch_classify.strokes import Strokes, strokes_of
 
-VERSION = 3  # rises whenever the 28×28 of some scan changes; a model is bound to one version
+VERSION = 4  # rises whenever the 28×28 of some scan changes; a model is bound to one version
 
 SIDE = 28
 BOX = 20
 WORKING_SIDE = 160  # px; larger scans are reduced to it first
+_UNEVEN = 5  # levels of ink; less is what rounding leaves of the paper where its brightness is divided out
 _DARKEST = 0.9  # of the ink is no darker than its peak
 _PALE = 240  # levels; ink with a paler peak is stretched to the full range
 _THIN = 1.5  # px of the 28×28; thinner strokes are thickened
@@ -78,13 +79,14 @@ def stages_of(grey: Grey) -> Stages:
     scan = on_one_paper(shrink(grey, WORKING_SIDE))
     told = inked(scan)
     ink = without_faint_rules(told.plane)
-    levels = levels_of(ink)
+    least = 1 if isinstance(told.paper, int) else _UNEVEN
+    levels = levels_of(ink, least)
     inner = without_frames(ink, levels.weak)
     if inner is not ink:
-        ink, levels = inner, levels_of(inner)
+        ink, levels = inner, levels_of(inner, least)
     strokes = strokes_of(ink, levels)
     if strokes.doubt and (calm := calmed(ink)) is not ink:
-        ink, levels = calm, levels_of(calm)
+        ink, levels = calm, levels_of(calm, least)
         strokes = strokes_of(ink, levels)
     if strokes.doubt:
         glyph = np.zeros((0, 0), np.uint8)

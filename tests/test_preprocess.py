@@ -385,17 +385,13 @@ def test_magnified_it_stays_alike(drawn: dict[str, int], times: int) -> None:
 @given(INVARIANT, st.floats(0, 2 * np.pi), st.floats(0.05, 0.5))
 @settings(deadline=None)
 def test_in_a_linear_shadow_it_stays_alike(drawn: dict[str, int], way: float, depth: float) -> None:
-    """Light that falls off to any side by up to a half leaves the digit: nearly always as it was, see below.
-
-    In a scan without any noise, paper that rounds to one level of ink may hang on the digit and shrink it;
-    the correlation is then 0.5 to 0.7, and otherwise 0.87 or more.
-    """
+    """Light that falls off to any side by up to a half leaves the digit: the two correlate by 0.8 or more."""
     scan = clean_scan(**{**drawn, "size": max(drawn["size"], 50)})
     y, x = (np.mgrid[0 : scan.shape[0], 0 : scan.shape[1]] / max(scan.shape)) - 0.5
     light = 1 - depth * (0.5 + (np.cos(way) * x + np.sin(way) * y) / np.sqrt(2))
     shaded = preprocess((scan * light).astype(np.uint8))
     assert shaded.finding is None
-    assert alike(shaded.image, preprocess(scan).image) > 0.45
+    assert alike(shaded.image, preprocess(scan).image) > 0.8
 
 
 @given(INVARIANT, st.sampled_from(range(1, 9)))
