@@ -3,11 +3,9 @@
 const CELL = 68; // px
 const GUTTER = 28; // px, for the digit
 
-class Contact {
+class Contact extends List {
   constructor(page) {
-    this.page = page;
-    this.rows = [];
-    this.at = 0;
+    super(page);
     this.columns = 1;
     this.starts = []; // of the lines, among the rows
     this.byDigit = Array.from({ length: 10 }, (_, digit) =>
@@ -15,16 +13,11 @@ class Contact {
     this.choices = h("div", { class: "choices digits", role: "group", "aria-label": "Read as" });
     this.note = h("p", { class: "note" });
     this.list = h("div", { class: "sheet", role: "listbox", tabindex: "-1" });
-    this.dock = new Dock(page);
     byId("contact").append(h("div", { class: "head" }, this.choices), this.note, this.list, this.dock.element);
     this.lines = new Lines(this.list, CELL, (line) => this.drawLine(line));
     window.addEventListener("resize", () => {
       if (this.page.view.mode === "contact" && this.fitting() !== this.columns) this.layOut();
     });
-  }
-
-  get current() {
-    return this.rows[this.at] ?? null;
   }
 
   show(row) {
@@ -99,67 +92,11 @@ class Contact {
     }, this.page.pictures.seen(row), changed ? h("b", { class: "mark" }, label === null ? "x" : String(label)) : answer ? h("b", { class: "mark" }, "✓") : null);
   }
 
-  select(place) {
-    const before = this.at;
-    this.at = Math.min(Math.max(0, place), Math.max(0, this.rows.length - 1));
-    this.lines.refresh(this.lineOf(before));
-    this.lines.refresh(this.lineOf(this.at));
-    this.lines.reveal(this.lineOf(this.at), this.page.above, this.dock.element.offsetHeight)
-      ?.querySelector("[aria-selected=true]")?.focus({ preventScroll: true });
-    this.dock.show(this.current);
-  }
-
-  move(by) {
-    this.select(this.at + by);
-  }
-
   moveLine(by) {
     const line = this.lineOf(this.at);
     const start = this.starts[line + by];
     if (start === undefined) return;
     const end = this.starts[line + by + 1] ?? this.rows.length;
     this.select(Math.min(start + this.at - this.starts[line], end - 1));
-  }
-
-  answered(row, words) {
-    this.refresh();
-    this.page.say(`${words}: ${row.name}`);
-  }
-
-  reveal(row) {
-    const place = this.rows.indexOf(row);
-    if (place >= 0) this.select(place);
-    else this.refresh();
-  }
-
-  refresh() {
-    [...this.lines.drawn.keys()].forEach((line) => this.lines.refresh(line));
-    this.dock.show(this.current);
-  }
-}
-
-/** The bar at the foot of the window about the chosen scan, with the buttons that answer. */
-class Dock {
-  constructor(page) {
-    this.page = page;
-    this.pad = new Pad(page.act);
-    this.about = h("div", { class: "about" });
-    this.element = h("div", { class: "dock", role: "region", "aria-label": "The chosen scan" }, this.about, this.pad.element);
-  }
-
-  show(row) {
-    this.element.hidden = !row;
-    if (!row) return;
-    const answer = this.page.answers.of(row);
-    this.pad.show(row, answer);
-    this.about.replaceChildren(
-      row.scan < 0 ? "" : this.page.pictures.scan(row, "The scan"),
-      this.page.pictures.seen(row, "What the model saw"),
-      h("p", {},
-        h("b", {}, row.label === null ? "no digit" : `${row.label}`), row.confidence === null ? "" : ` ${percent(row.confidence)}`,
-        row.second === null ? "" : ` or ${row.second}`,
-        answer ? h("span", { class: "human" }, " · you said ", h("b", {}, answer.label === null ? "not a digit" : String(answer.label))) : "",
-        h("bdi", { class: "file", dir: "ltr" }, row.name),
-        h("button", { type: "button", class: "link", click: () => this.page.open(row) }, "Review it")));
   }
 }

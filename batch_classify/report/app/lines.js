@@ -44,7 +44,7 @@ class Lines {
     if (hadFocus) (fresh.matches("[tabindex]") ? fresh : fresh.querySelector("[tabindex='0']"))?.focus();
   }
 
-  /** Scrolls as little as need be, so that a line is in view between the bars, and returns its element. */
+  /** Scrolls as little as need be, so that a line is in view between the bars. */
   reveal(place, above, below) {
     const top = this.box.getBoundingClientRect().top + place * this.height;
     const over = above - top;
@@ -52,7 +52,6 @@ class Lines {
     if (over > 0) window.scrollBy(0, -over);
     else if (under > 0) window.scrollBy(0, under);
     this.update();
-    return this.drawn.get(place);
   }
 
   update() {

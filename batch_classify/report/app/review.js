@@ -2,16 +2,15 @@
 
 const STRIP = 15; // scans in the strip below
 
-class Review {
+class Review extends Mode {
   constructor(page) {
-    this.page = page;
+    super(page);
     this.queues = {
       todo: { words: "Needs a look", rows: page.rows.filter((row) => row.needsHuman) },
       suspect: { words: "Suspect answers", rows: page.rows.filter((row) => row.suspect) },
       all: { words: "All, least sure first", rows: page.rows.filter((row) => row.answerable).sort(leastSure) },
       table: { words: "As filtered in the table", rows: [] },
     };
-    this.at = 0;
     this.pad = new Pad(page.act);
     this.choices = h("div", { class: "choices", role: "group", "aria-label": "Which scans" });
     this.place = h("p", { class: "place" });
@@ -32,10 +31,6 @@ class Review {
     return this.queues[this.page.view.queue]?.rows ?? this.queues.todo.rows;
   }
 
-  get current() {
-    return this.rows[this.at] ?? null;
-  }
-
   /** Looks at a queue from the first scan without an answer on, or from `row` on. */
   show(row) {
     if (!this.queues[this.page.view.queue]) this.page.view.set({ queue: "todo" });
@@ -53,21 +48,21 @@ class Review {
             this.show();
           },
         }, `${words} (${number(rows.length)})`)));
-    this.draw();
+    this.refresh();
   }
 
   isOpen(row) {
     return row.answerable && !this.page.answers.of(row);
   }
 
-  move(by) {
-    this.at = Math.min(Math.max(0, this.at + by), Math.max(0, this.rows.length - 1));
-    this.draw();
-    this.page.say(this.inWords());
+  select(place) {
+    super.select(place);
+    this.refresh();
   }
 
-  moveLine(by) {
-    this.move(by);
+  move(by) {
+    super.move(by);
+    this.page.say(this.inWords());
   }
 
   /** Goes to the next scan that waits for an answer, from the top again if need be. */
@@ -76,14 +71,8 @@ class Review {
     const ahead = [...order.slice(this.at + 1), ...order.slice(0, this.at + 1)];
     const next = ahead.find((place) => this.isOpen(this.rows[place]));
     if (next !== undefined) this.at = next;
-    this.draw();
+    this.refresh();
     this.page.say(next === undefined ? `${words}. That was the last one` : `${words}. Next: ${this.inWords()}`);
-  }
-
-  reveal(row) {
-    const place = this.rows.indexOf(row);
-    if (place >= 0) this.at = place;
-    this.draw();
   }
 
   inWords() {
@@ -93,7 +82,7 @@ class Review {
     return `${digitOrNone(row.label)}${sure}, ${row.why}, ${row.name}`;
   }
 
-  draw() {
+  refresh() {
     const row = this.current;
     const answer = row && this.page.answers.of(row);
     this.place.textContent = row ? `${number(this.at + 1)} of ${number(this.rows.length)}` : "none";
@@ -123,10 +112,7 @@ class Review {
         class: answer ? "answered" : null,
         "aria-current": first + offset === this.at ? "true" : null,
         "aria-label": `${row.name}, ${answer ? `answered ${digitOrNone(answer.label)}` : digitOrNone(row.label)}`,
-        click: () => {
-          this.at = first + offset;
-          this.draw();
-        },
+        click: () => this.select(first + offset),
       }, this.page.pictures.seen(row), h("span", {}, answer ? `✓ ${answer.label ?? "–"}` : String(row.label ?? "–"))));
     }));
   }

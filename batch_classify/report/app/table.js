@@ -13,17 +13,14 @@ const TABLE_COLUMNS = [
   ["yours", "Your answer", null],
 ];
 
-class Table {
+class Table extends List {
   constructor(page) {
-    this.page = page;
-    this.rows = [];
-    this.at = 0;
+    super(page);
     this.fields = this.form();
     this.count = h("output", {});
     this.heads = h("div", { role: "row", class: "heads", "aria-rowindex": "1" });
     this.body = h("div", { role: "rowgroup" });
     this.grid = h("div", { role: "grid", "aria-label": "Rows", class: "grid" }, h("div", { role: "rowgroup" }, this.heads), this.body);
-    this.dock = new Dock(page);
     byId("table").append(
       h("form", { id: "filters", autocomplete: "off", "aria-label": "Filter the rows", submit: (event) => event.preventDefault() },
         Object.values(this.fields).map(({ element }) => element),
@@ -66,8 +63,8 @@ class Table {
     };
   }
 
-  get current() {
-    return this.rows[this.at] ?? null;
+  get above() {
+    return super.above + this.heads.offsetHeight;
   }
 
   show(row = null) {
@@ -157,39 +154,5 @@ class Table {
       cell("status", h("span", { class: "badge" }, row.status)),
       cell("reason", row.status === "ok" ? "" : row.why),
       cell("yours", answer ? (answer.label === null ? "not a digit" : String(answer.label)) : ""));
-  }
-
-  select(place) {
-    const before = this.at;
-    this.at = Math.min(Math.max(0, place), Math.max(0, this.rows.length - 1));
-    this.lines.refresh(before);
-    this.lines.refresh(this.at);
-    this.lines.reveal(this.at, this.page.above + this.heads.offsetHeight, this.dock.element.offsetHeight)
-      ?.focus({ preventScroll: true });
-    this.dock.show(this.current);
-  }
-
-  move(by) {
-    this.select(this.at + by);
-  }
-
-  moveLine(by) {
-    this.move(by);
-  }
-
-  answered(row, words) {
-    this.refresh();
-    this.page.say(`${words}: ${row.name}`);
-  }
-
-  reveal(row) {
-    const place = this.rows.indexOf(row);
-    if (place >= 0) this.select(place);
-    else this.refresh();
-  }
-
-  refresh() {
-    [...this.lines.drawn.keys()].forEach((line) => this.lines.refresh(line));
-    this.dock.show(this.current);
   }
 }
