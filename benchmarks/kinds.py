@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
-from accuracy import scored, share
+from accuracy import JUDGED, judged, scored, share
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
@@ -130,20 +130,12 @@ def main() -> None:
         half = -(-len(names) // 2)
         cv2.imwrite(str(options.picture), np.hstack([sheet(names[:half]), sheet(names[half:])]))
         return
-    table = Table("kind", "n", "right", "rejected", "to review", "wrong among ok", box=None)
+    table = Table("kind", "n", "right", *JUDGED, box=None)
     for name in KINDS:
         with TemporaryDirectory() as folder:
             write(Path(folder), name, options.count)
             frame = scored(Path(folder), options.model)
-        ok = frame[frame["status"] == "ok"]
-        table.add_row(
-            name,
-            str(len(frame)),
-            share(frame["right"]),
-            share(frame["status"] == "rejected"),
-            share(frame["status"] == "review"),
-            f"{(~ok['right']).sum()} of {len(ok)}",
-        )
+        table.add_row(name, str(len(frame)), share(frame["right"]), *judged(frame))
     Console(width=120).print(table)
 
 
