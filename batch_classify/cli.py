@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,7 @@ from batch_classify.errors import ExitCode, JobError
 if TYPE_CHECKING:
     from batch_classify.classifier import Classifier
     from batch_classify.corrections import Corrections
-    from batch_classify.job import Effort, Neighbours, Outcome, Report
+    from batch_classify.job import Outcome
     from batch_classify.log import Log
     from batch_classify.report.card import Card
     from batch_classify.report.summary import Summary
@@ -156,7 +157,7 @@ def classify(
     """
     with console.exit_codes():
         # Imported here, so that --help and --version answer at once.
-        from batch_classify.job import Effort, Neighbours, Report
+        from batch_classify import job
         from batch_classify.log import JsonLog, TextLog
         from batch_classify.metrics import Metrics
         from batch_classify.scan import Selection
@@ -182,29 +183,29 @@ def classify(
                 metrics.check()
             answers = read_corrections(corrections) if corrections else Corrections()
             classifier = Classifier.load(model, device, review_below)
-            report = Report(
+            report = job.Report(
                 probabilities=probabilities,
                 page="html" in formats,
                 page_bytes=report_mb * 1_000_000,
                 explain=_explained(input) if explain else (),
             )
+            run = partial(
+                job.run,
+                classifier=classifier,
+                effort=job.Effort(batch_size, workers) if input.is_dir() else job.IN_THIS_PROCESS,
+                report=report,
+                corrections=answers,
+                neighbours=job.Neighbours(fresh, settle if input.is_dir() else 0, wait, keep),
+                warn=log.warn,
+            )
             if input.is_dir():
-                outcome = _folder(
-                    input,
-                    classifier,
-                    out or Path("results"),
-                    Selection(_globs(include), _globs(exclude), recursive, follow_links),
-                    Effort(batch_size, workers),
-                    report,
-                    answers,
-                    Neighbours(fresh, settle, wait, keep),
-                    log,
-                )
+                selection = Selection(_globs(include), _globs(exclude), recursive, follow_links)
+                name = classifier.model.card.name
+                outcome = _folder(input, out or Path("results"), selection, name, run, log)
                 summary = outcome.summary
             else:
                 results = out or (Path("results") if explain else None)
-                neighbours = Neighbours(fresh, 0, wait, keep)
-                summary = _image(input, classifier, results, report, answers, neighbours, log)
+                summary = _image(input, results, classifier, answers, run, log)
             if summary.unread > _allowed(max_errors, summary.files):
                 raise JobError(
                     ExitCode.UNREADABLE_FILES,
@@ -222,18 +223,9 @@ def _explained(input: Path) -> tuple[Status, ...]:
 
 
 def _folder(
-    folder: Path,
-    classifier: Classifier,
-    results: Path,
-    selection: Selection,
-    effort: Effort,
-    report: Report,
-    answers: Corrections,
-    neighbours: Neighbours,
-    log: Log,
+    folder: Path, results: Path, selection: Selection, model: str, run: Callable[..., Outcome], log: Log
 ) -> Outcome:
-    """Classify a folder into a new report, and tell how it went."""
-    from batch_classify import job
+    """Classify a folder into a new report by `run`, and tell how it goes; `model` is the model's name."""
     from batch_classify.scan import Scan
 
     scan = Scan(folder, selection, skip=results)
@@ -246,33 +238,22 @@ def _folder(
         advance(sum(card.row.page in (None, 1) for card in cards))
         log.rows(cards)
 
-    log.started(folder, results, classifier.model.card.name)
+    log.started(folder, results, model)
     with log.advancing(scan.count) as advance:
-        outcome = job.run(
-            scan,
-            classifier,
-            results,
-            effort=effort,
-            report=report,
-            corrections=answers,
-            neighbours=neighbours,
-            watch=watch,
-            warn=log.warn,
-        )
+        outcome = run(scan, results=results, watch=watch)
     log.finished(outcome)
     return outcome
 
 
 def _image(
     file: Path,
-    classifier: Classifier,
     results: Path | None,
-    report: Report,
+    classifier: Classifier,
     answers: Corrections,
-    neighbours: Neighbours,
+    run: Callable[..., Outcome],
     log: Log,
 ) -> Summary:
-    """Print what one image says, and write a report only where `results` is given."""
+    """Print what one image says, and write a report by `run` only where `results` is given."""
     from batch_classify import job, present
     from batch_classify.report.summary import Summary
     from batch_classify.scan import OneFile
@@ -282,17 +263,7 @@ def _image(
             console.answer(present.answer(card.row))
 
     if results is not None:
-        outcome = job.run(
-            OneFile(file),
-            classifier,
-            results,
-            effort=job.IN_THIS_PROCESS,
-            report=report,
-            corrections=answers,
-            neighbours=neighbours,
-            watch=watch,
-            warn=log.warn,
-        )
+        outcome = run(OneFile(file), results=results, watch=watch)
         log.finished(outcome)
         return outcome.summary
     summary = Summary()

@@ -16,6 +16,7 @@ from pathlib import Path
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.filename import from_cell, to_cell
 from batch_classify.report.table import quoted
+from batch_classify.rewrite import rewrite
 from batch_classify.row import Reason, Row, Status
 
 CORRECTIONS = "corrections.csv"
@@ -103,11 +104,9 @@ class Corrections:
         return together
 
     def write(self, path: Path) -> None:
-        """Write the table, whole or not at all."""
+        """Write the table, whole or not at all. Raises OSError."""
         lines = [",".join(COLUMNS), *map(_line, self.answers())]
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
-        partial.replace(path)
+        rewrite(path, ("\n".join(lines) + "\n").encode())
 
 
 def is_suspect(row: Row) -> bool:

@@ -66,11 +66,10 @@ def _read(
     root: Path, chunks: Iterable[Sequence[str]], workers: int, ledger: Ledger | None
 ) -> Generator[list[Prepared], None, None]:
     if workers > 0:
-        recall = ledger.reader() if ledger else None
-        work = partial(prepare_all, root, recall=recall) if recall else partial(prepare_all, root)
+        work = partial(prepare_all, root, recall=ledger.reader() if ledger else None)
         yield from in_order(work, chunks, workers, partial(crashed, root))
     else:
-        work = partial(prepare_all, root, recall=ledger.recall) if ledger else partial(prepare_all, root)
+        work = partial(prepare_all, root, recall=ledger.recall if ledger else None)
         with quiet():
             yield from map(work, chunks)
 

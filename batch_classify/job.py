@@ -143,7 +143,8 @@ def run(
     begun = time.perf_counter()
     seconds: Seconds = defaultdict(float)
     summary = Summary()
-    edition = _edition(classifier)
+    versions = _versions(classifier.model.device)
+    edition = _edition(classifier, versions)
     with (
         writing(results, neighbours.wait) as folder,
         Spool(folder) as spool,
@@ -178,7 +179,7 @@ def run(
             seconds=seconds,
             settings=_settings(candidates, classifier, effort, report, neighbours)
             | {"corrections": len(answers)},
-            versions=_versions(classifier.model.device),
+            versions=versions,
             model=classifier.model.card.name,
             model_sha256=classifier.model.sha256,
             metrics=classifier.model.card.metrics,
@@ -332,9 +333,8 @@ def _versions(device: str) -> dict[str, str]:
     return {"python": platform.python_version()} | {package: version(package) for package in packages}
 
 
-def _edition(classifier: Classifier) -> Edition:
+def _edition(classifier: Classifier, versions: dict[str, str]) -> Edition:
     """Tell stored answers apart by all that could change one, so that they are those of a run without any."""
-    versions = _versions(classifier.model.device)
     return Edition.of(
         f"{versions}, preprocessing {VERSION}", f"{classifier.model.sha256} on {classifier.model.device}"
     )

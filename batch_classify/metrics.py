@@ -15,6 +15,7 @@ from pathlib import Path
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.filename import to_cell
 from batch_classify.job import Outcome
+from batch_classify.rewrite import rewrite
 
 _HELP = {
     "last_run_timestamp_seconds": "When the last run ended, in seconds since 1970.",
@@ -67,14 +68,8 @@ class Metrics:
             figures["unreadable_files", ""] = str(outcome.summary.unread)
             figures["remembered_rows", ""] = str(outcome.remembered)
             figures["duration_seconds", ""] = f"{outcome.seconds:.3f}"
-        text = "".join(self._lines(figures))
-        # No other name ends in .prom, so the collector does not read what is half written.
-        partial = self._path.with_name(f".{self._path.name}.{os.getpid()}.partial")
-        try:
-            partial.write_text(text, encoding="utf-8", newline="\n")
-            partial.replace(self._path)
-        finally:
-            partial.unlink(missing_ok=True)
+        # The partial does not end in .prom, so the collector leaves it alone; no lock keeps other runs away.
+        rewrite(self._path, "".join(self._lines(figures)).encode(), by=f".{os.getpid()}")
 
     def _lines(self, figures: dict[tuple[str, str], str]) -> Iterator[str]:
         for name, help_ in _HELP.items():

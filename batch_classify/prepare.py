@@ -53,18 +53,14 @@ Recall = Callable[[str, str], list[Prepared]]
 """Takes a file and the SHA-256 of its content, and gives its pages; none where the content is new."""
 
 
-def _nothing(file: str, sha256: str) -> list[Prepared]:
-    return []
-
-
-def prepare(root: Path, file: str, recall: Recall = _nothing) -> Iterator[Prepared]:
+def prepare(root: Path, file: str, recall: Recall | None = None) -> Iterator[Prepared]:
     """Yield the pages of `file` below `root`, at least one; never raises for what is in the file."""
     begun = time.time_ns()
     contents = read(root / file, DEFAULT_LIMITS)
     stamp = contents.stamp
     if stamp and stamp.touched_within(_COARSE, begun):
         stamp = None
-    known = recall(file, contents.sha256) if contents.sha256 else []
+    known = recall(file, contents.sha256) if recall and contents.sha256 else []
     if known:
         yield from (replace(page, stamp=stamp) for page in known)
         return
@@ -73,7 +69,7 @@ def prepare(root: Path, file: str, recall: Recall = _nothing) -> Iterator[Prepar
         yield replace(_prepared(file, contents.sha256, page), stamp=stamp)
 
 
-def prepare_all(root: Path, files: Sequence[str], recall: Recall = _nothing) -> list[Prepared]:
+def prepare_all(root: Path, files: Sequence[str], recall: Recall | None = None) -> list[Prepared]:
     """Prepare several files, in order."""
     return [page for file in files for page in prepare(root, file, recall)]
 

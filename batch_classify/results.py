@@ -67,7 +67,7 @@ def publish(partial: Path, started: datetime) -> Path:
     try:
         # mkdtemp keeps others out; results are for whoever may read the folder
         partial.chmod(0o777 & ~_umask())
-        for path in (*partial.iterdir(), partial):
+        for path in (*partial.rglob("*"), partial):
             _sync(path)
         for number in count(1):
             folder = results / (stem if number == 1 else f"{stem}-{number}")

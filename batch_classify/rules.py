@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from batch_classify.ink import Grey, Mask, quantile, u8
 
+PALER = 0.75
+"""Of the other ink: printed rules are that pale or paler."""
 _RULE = 0.6  # of the side: a line of the form or the paper is at least that long
 _RULE_WIDTH = 0.05  # of the side: and at most that wide
 _MARGIN = 0.06  # of the side: and ends at most that far from the border
 _NEAR = 0.15  # of the side: lines this close to the border are a frame's
 _TILT = 0.01  # of its length: a rule is straight but for that
-_PALER = 0.75  # of the other ink: printed rules are that pale or paler
 _GRID = 3  # lines: no digit has so many
 _OWN = 0.3  # of a line: strokes cross it in no more than the rest
 _CROSSED = 1.5  # of a rule's shade: darker spots are strokes that cross it
@@ -161,7 +162,7 @@ def without_rules(mask: Mask, ink: Grey) -> Mask:
         shade = float(shades.mean())
         if framed and side >= 0:
             kept[line > 0] = 0
-        elif shade < _PALER * usual or len(lines) >= _GRID:
+        elif shade < PALER * usual or len(lines) >= _GRID:
             kept[(line > 0) & (ink <= _CROSSED * min(shade, quantile(shades, _OWN)))] = 0
     return kept
 

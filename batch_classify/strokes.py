@@ -13,28 +13,30 @@ import numpy as np
 
 from batch_classify.ink import Grey, Levels, Mask, quantile, separability, u8, variation
 from batch_classify.pieces import Piece, mask_of, pieces_of
-from batch_classify.rules import without_rules
+from batch_classify.rules import PALER, without_rules
 
-_PALER = 0.75  # of the other ink: printed rules are that pale or paler
 _LARGER = 1.3  # times the main piece: the rest of a frame
-_LEAST, _SPECK = 6, 0.1  # px, and of the side: a digit's longer side has that at least
-_SLIM, _WIDE = 0.05, 3.5  # times its height: a 1 is wider than that, a lying digit less wide
+_LEAST = 6  # px: a digit's longer side has that at least
+_SPECK = 0.1  # of the side: and it has that
+_SLIM = 0.05  # times its height: a 1 is wider than that
+_WIDE = 3.5  # times its height: a lying digit is less wide
 _OUTSIDE = 0.2  # of the ink: what has less away from the border is a frame or a neighbour
 _LONG = 0.5  # of the side: ink that long lies in the middle too, or it is a frame's
 _PALEST = 20  # levels; the palest pencil in real scans has 26, most clouds have less
 _LENGTH = 5.0  # times the longer side: strokes of a digit are shorter together; texture and grids longer
-_OUTLINE, _CRISP = 7.0, 0.9  # but for black on white, where it may be the outline of a digit
-_SMALL, _SHORT, _COMPACT = 0.25, 1.2, 0.35  # of the side; longer sides of stroke; of the longer side: a spot
+_OUTLINE = 7.0  # times the longer side: but for black on white, where it may be the outline of a digit
+_CRISP = 0.9  # of the variance tells writing from paper: black on white has more
+_SMALL = 0.25  # of the side: a spot is shorter than that,
+_SHORT = 1.2  # times the longer side: its strokes are shorter together,
+_COMPACT = 0.35  # of the longer side: and its shorter side is longer
 _CLEAR = 3  # times the paper's ink beside it: writing is that dark
 _REACH = 0.05  # of the side: so far goes what is beside it
 _AROUND = 0.04  # of the longer side, and 2 px: the paper in which it must stand out
 _DISTINCT = 1.53  # of the variance tells writing from paper, less what speaks for writing:
-_DARK, _INNER, _SHARE = (
-    0.5,
-    0.65,
-    0.45,
-)  # its darkness, how much is away from the border, its share of all ink
-_BROAD = 2.0  # and more per side of half width: clouds and shadows are broader than a pen
+_DARK = 0.5  # times its darkness, which is 0 to 1,
+_INNER = 0.65  # times how much of it is away from the border,
+_SHARE = 0.45  # times its share of all ink;
+_BROAD = 2.0  # and more, per side of half width: clouds and shadows are broader than a pen
 _STRIP = 3  # times the shorter side: of a strip that much counts as its side
 _TRIED = 3  # pieces that may be the digit
 
@@ -181,7 +183,7 @@ def unfit(piece: Piece, main: Piece) -> str:
         return "larger"
     if piece.ink <= 0.02 * main.ink:
         return "speck"
-    if piece.edges and piece.ink / piece.area <= _PALER * main.ink / main.area:
+    if piece.edges and piece.ink / piece.area <= PALER * main.ink / main.area:
         return "pale at border"
     return ""
 

@@ -20,6 +20,9 @@ from batch_classify import classify_folder
 from batch_classify.filename import from_cell
 from batch_classify.job import AUTO
 
+JUDGED = ("rejected", "to review", "wrong among ok")
+"""The headings of what `judged` returns."""
+
 
 def scored(folder: Path, model: Path | None) -> pd.DataFrame:
     """Classify a set and add the columns `right` and `even` to its table."""
@@ -34,6 +37,16 @@ def scored(folder: Path, model: Path | None) -> pd.DataFrame:
 def share(part: pd.Series) -> str:
     """Write the share of true values in percent, or a dash where there are none."""
     return f"{part.mean():.1%}" if len(part) else "-"
+
+
+def judged(frame: pd.DataFrame) -> tuple[str, str, str]:
+    """Write what became of a scored set's scans, as the cells below `JUDGED`."""
+    ok = frame[frame["status"] == "ok"]
+    return (
+        share(frame["status"] == "rejected"),
+        share(frame["status"] == "review"),
+        f"{(~ok['right']).sum():,} of {len(ok):,}",
+    )
 
 
 def main() -> None:
@@ -51,20 +64,15 @@ def main() -> None:
     }
     if len(frames) > 1:
         frames["all"] = pd.concat(frames.values(), ignore_index=True)
-    table = Table(
-        "set", "n", "right", "even half", "odd half", "rejected", "to review", "wrong among ok", box=None
-    )
+    table = Table("set", "n", "right", "even half", "odd half", *JUDGED, box=None)
     for name, frame in frames.items():
-        ok = frame[frame["status"] == "ok"]
         table.add_row(
             name,
             str(len(frame)),
             share(frame["right"]),
             share(frame["right"][frame["even"]]),
             share(frame["right"][~frame["even"]]),
-            share(frame["status"] == "rejected"),
-            share(frame["status"] == "review"),
-            f"{(~ok['right']).sum()} of {len(ok)}",
+            *judged(frame),
         )
     Console(width=120).print(table)
 

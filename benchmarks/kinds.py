@@ -9,21 +9,20 @@ take benchmarks/accuracy.py and a folder of real scans. `--picture` writes six e
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
-from accuracy import scored, share
+from accuracy import JUDGED, judged, scored, share
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
 from train.generator import Pen, Style, draw_scan
 from train.paper import Rng
-from train.samples import bits, colour, grey, see_through, sideways
+from train.samples import Look, bits, colour, grey, image_of, save, see_through, sideways, turned
 
 SEED = 4004  # of no training and no tuning
 
@@ -41,43 +40,32 @@ def upside(image: Image.Image) -> Image.Image:
     return Image.fromarray(255 - np.asarray(image.convert("L")))
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of scan: its style, how it is stored, and the ending that says the format."""
-
-    style: Style
-    store: Callable[[Image.Image], Image.Image] = grey
-    ending: str = "png"
-
-
 KINDS = {
-    "form cell": Kind(Style(180, 240, pen=BALL, fill=0.6, drift=0.6, grain=0.01)),
-    "form cell, framed": Kind(Style(180, 240, pen=BALL, fill=0.6, drift=0.4, frame=0.9, grain=0.01)),
-    "form cell, thick frame": Kind(Style(72, 72, pen=BALL, fill=0.55, drift=0.4, frame=1.0, blur=0.02)),
-    "bank form": Kind(Style(44, 28, True, "blue", BALL, fill=0.75, frame=0.3, quality=70), colour, "jpg"),
-    "exam box": Kind(Style(140, 140, pen=FINE, fill=0.55, drift=0.7, specks=2), shrunk),
-    "pen, 32 px": Kind(Style(32, 32, pen=FINE, fill=0.75, quality=75), grey, "jpg"),
-    "phone": Kind(Style(480, 360, True, "blue", BALL, fill=0.4, shadow=0.45, tone=0.85), colour, "jpg"),
-    "phone, squared": Kind(
-        Style(480, 360, True, "grey", PENCIL, fill=0.4, shadow=0.3, ruling="squared"), sideways, "webp"
-    ),
-    "mouse": Kind(Style(280, 280, pen=FELT, fill=0.6, drift=0.8, tone=1.0, grain=0.0)),
-    "mouse, light on dark": Kind(Style(28, 28, pen=FELT, fill=0.75, tone=1.0, grain=0.0), upside),
-    "canvas": Kind(Style(200, 200, pen=BALL, fill=0.6, tone=1.0, grain=0.0), see_through),
-    "two-valued, thin": Kind(Style(900, 900, pen=Pen("ball", 0.02, pressure=0.3), fill=0.5), bits, "tif"),
-    "blackboard": Kind(
-        Style(300, 400, pen=CHALK, fill=0.5, grain=0.04, shadow=0.3, inverted=True), grey, "jpg"
-    ),
-    "envelope": Kind(
-        Style(90, 120, True, "black", BALL, fill=0.6, tone=0.62, grain=0.05, noise=0.03), colour
-    ),
+    "form cell": Look("{}.png", grey, Style(180, 240, pen=BALL, fill=0.6, drift=0.6, grain=0.01)),
+    "form cell, framed": Look("{}.png", grey, Style(180, 240, pen=BALL, fill=0.6, drift=0.4, frame=0.9,
+        grain=0.01)),
+    "form cell, thick frame": Look("{}.png", grey, Style(72, 72, pen=BALL, fill=0.55, drift=0.4, frame=1.0,
+        blur=0.02)),
+    "bank form": Look("{}.jpg", colour, Style(44, 28, True, "blue", BALL, fill=0.75, frame=0.3, quality=70)),
+    "exam box": Look("{}.png", shrunk, Style(140, 140, pen=FINE, fill=0.55, drift=0.7, specks=2)),
+    "pen, 32 px": Look("{}.jpg", grey, Style(32, 32, pen=FINE, fill=0.75, quality=75)),
+    "phone": Look("{}.jpg", colour, Style(480, 360, True, "blue", BALL, fill=0.4, shadow=0.45, tone=0.85)),
+    "phone, squared": Look("{}.webp", sideways, Style(480, 360, True, "grey", PENCIL, fill=0.4, shadow=0.3,
+        ruling="squared"), {"exif": turned(6)}),
+    "mouse": Look("{}.png", grey, Style(280, 280, pen=FELT, fill=0.6, drift=0.8, tone=1.0, grain=0.0)),
+    "mouse, light on dark": Look("{}.png", upside, Style(28, 28, pen=FELT, fill=0.75, tone=1.0, grain=0.0)),
+    "canvas": Look("{}.png", see_through, Style(200, 200, pen=BALL, fill=0.6, tone=1.0, grain=0.0)),
+    "two-valued, thin": Look("{}.tif", bits, Style(900, 900, pen=Pen("ball", 0.02, pressure=0.3), fill=0.5)),
+    "blackboard": Look("{}.jpg", grey, Style(300, 400, pen=CHALK, fill=0.5, grain=0.04, shadow=0.3,
+        inverted=True)),
+    "envelope": Look("{}.png", colour, Style(90, 120, True, "black", BALL, fill=0.6, tone=0.62, grain=0.05,
+        noise=0.03)),
 }  # fmt: skip
 
 
-def draw(kind: Kind, digit: int, rng: Rng) -> Image.Image:
+def draw(look: Look, digit: int, rng: Rng) -> Image.Image:
     """Draw one scan of a kind, in a hand of its own."""
-    picture = draw_scan(digit, rng, kind.style).picture
-    return kind.store(Image.fromarray(picture if picture.ndim == 2 else picture[..., ::-1]))
+    return look.store(image_of(draw_scan(digit, rng, look.style).picture))
 
 
 def examples(name: str, count: int) -> Iterator[tuple[int, Image.Image]]:
@@ -92,12 +80,8 @@ def examples(name: str, count: int) -> Iterator[tuple[int, Image.Image]]:
 def write(folder: Path, name: str, count: int) -> None:
     """Write scans of a kind into a folder with the subfolders 0 to 9."""
     for number, (digit, image) in enumerate(examples(name, count)):
-        place = folder / str(digit) / f"{number:04}.{KINDS[name].ending}"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        # EXIF's "turn to the right": the scans that lie on their side say so
-        exif = Image.Exif()
-        exif[0x0112] = 6 if KINDS[name].store is sideways else 1
-        image.save(place, exif=exif) if KINDS[name].ending in ("jpg", "webp") else image.save(place)
+        look = KINDS[name]
+        save([image], folder / str(digit) / look.path.format(f"{number:04}"), look.options)
 
 
 def sheet(names: list[str], columns: int = 6, side: int = 84) -> np.ndarray:
@@ -130,20 +114,12 @@ def main() -> None:
         half = -(-len(names) // 2)
         cv2.imwrite(str(options.picture), np.hstack([sheet(names[:half]), sheet(names[half:])]))
         return
-    table = Table("kind", "n", "right", "rejected", "to review", "wrong among ok", box=None)
+    table = Table("kind", "n", "right", *JUDGED, box=None)
     for name in KINDS:
         with TemporaryDirectory() as folder:
             write(Path(folder), name, options.count)
             frame = scored(Path(folder), options.model)
-        ok = frame[frame["status"] == "ok"]
-        table.add_row(
-            name,
-            str(len(frame)),
-            share(frame["right"]),
-            share(frame["status"] == "rejected"),
-            share(frame["status"] == "review"),
-            f"{(~ok['right']).sum()} of {len(ok)}",
-        )
+        table.add_row(name, str(len(frame)), share(frame["right"]), *judged(frame))
     Console(width=120).print(table)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import cv2
-from accuracy import scored, share
+from accuracy import JUDGED, judged, scored
 from rich.console import Console
 from rich.table import Table
 
@@ -37,22 +37,15 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--model", "-m", type=Path)
     options = parser.parse_args()
-    table = Table("files", "n", "right", "rejected", "to review", "wrong among ok", box=None)
+    table = Table("files", "n", "right", *JUDGED, box=None)
     for name, load in (("mnist", public.mnist), ("usps", public.usps)):
         images, labels = load(options.data_dir, test=True)
         for polarity, shown in (("ink bright", images), ("ink dark", 255 - images)):
             with TemporaryDirectory() as folder:
                 write(Path(folder), shown, labels)
                 frame = scored(Path(folder), options.model)
-            ok = frame[frame["status"] == "ok"]
-            table.add_row(
-                f"{name}, {polarity}",
-                f"{len(frame):,}",
-                f"{frame['right'].mean():.2%}",
-                share(frame["status"] == "rejected"),
-                share(frame["status"] == "review"),
-                f"{(~ok['right']).sum()} of {len(ok):,}",
-            )
+            right = f"{frame['right'].mean():.2%}"
+            table.add_row(f"{name}, {polarity}", f"{len(frame):,}", right, *judged(frame))
     Console(width=120).print(table)
 
 

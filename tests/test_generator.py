@@ -10,7 +10,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from train.generator import Pen, Scan, Style, batch, draw_blank, draw_digit, draw_pair, draw_scan, trace
+from train.generator import (
+    Pen,
+    Scan,
+    Style,
+    batch,
+    cropped,
+    draw_blank,
+    draw_digit,
+    draw_pair,
+    draw_scan,
+    trace,
+)
 from train.paper import INKS, Picture, Rng, camera, dust, frame, ink, jpeg, paper, place, rules, shadow
 from train.skeletons import SKELETONS
 
@@ -121,6 +132,14 @@ def test_a_style_for_a_smaller_picture(side: int, expected: tuple[int, int]) -> 
     """Both sides shrink together, down to what the generator can draw, and none grows."""
     style = CLEAN.at_most(side)
     assert (style.height, style.width) == expected
+
+
+def test_ink_without_its_margin() -> None:
+    """All that has ink is kept, to the last pixel, and nothing beside it; of nothing, nothing."""
+    ink = np.zeros((9, 12), np.uint8)
+    ink[2, 3], ink[7, 10] = 1, 255
+    assert np.array_equal(cropped(ink), ink[2:8, 3:11])
+    assert cropped(np.zeros_like(ink)).shape == (0, 0)
 
 
 @pytest.mark.parametrize("inverted", [False, True])

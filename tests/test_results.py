@@ -165,3 +165,16 @@ def test_a_report_is_on_the_disk_before_it_has_its_name(
     assert synced[0] == "predictions.csv"
     assert synced[1].endswith(".partial")
     assert synced[2] == tmp_path.name
+
+
+def test_pictures_below_are_on_the_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However deep a file lies, it and the folders above it are synced before the run's folder is renamed."""
+    synced: list[Path] = []
+    monkeypatch.setattr("os.fsync", lambda file: synced.append(Path(f"/proc/self/fd/{file}").readlink()))
+    with writing(tmp_path) as folder:
+        (folder / "explain" / "forms").mkdir(parents=True)
+        (folder / "explain" / "forms" / "1.png").write_bytes(b"picture")
+        publish(folder, NOON)
+    parts = [folder / "explain", folder / "explain" / "forms", folder / "explain" / "forms" / "1.png"]
+    assert sorted(synced) == sorted([*parts, folder, tmp_path])
+    assert synced[-2:] == [folder, tmp_path]

@@ -7,7 +7,6 @@ and `training.csv` for people. Each is written whole or not at all. Knows nothin
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from batch_classify.errors import ExitCode, JobError
+from batch_classify.rewrite import rewrite
 from train.display import training_csv
 from train.trainer import Epoch, State
 
@@ -51,8 +51,8 @@ def write(place: Path, checkpoint: Checkpoint) -> None:
     }
     try:
         place.mkdir(exist_ok=True)
-        _replace(place / STATE, save(tensors, {_JSON: json.dumps(header)}))
-        _replace(place / CSV, training_csv(checkpoint.epochs).encode())
+        rewrite(place / STATE, save(tensors, {_JSON: json.dumps(header)}))
+        rewrite(place / CSV, training_csv(checkpoint.epochs).encode())
     except OSError as error:
         raise _cannot_write(place, error) from error
 
@@ -96,18 +96,6 @@ def _with_tensors(value: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
     if value.keys() == {_TENSOR}:
         return tensors[value[_TENSOR]]
     return {key: _with_tensors(inner, tensors) for key, inner in value.items()}
-
-
-def _replace(file: Path, contents: bytes) -> None:
-    partial = file.with_name(f".{file.name}.partial")
-    try:
-        with partial.open("wb") as stream:
-            stream.write(contents)
-            stream.flush()
-            os.fsync(stream.fileno())  # or a power cut could leave the new name on an empty file
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _cannot_write(place: Path, error: OSError) -> JobError:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -108,7 +109,7 @@ def mnist(data_dir: Path | None, *, test: bool = False) -> Digits:
 def synthetic(count: int, seed: int) -> Digits:
     """Draw scans with the generator; the same for the same `count` and `seed`."""
     labels = np.random.default_rng(seed).permutation(np.arange(count, dtype=np.int64) % 10)
-    parts = np.array_split(labels, -(-count // _CHUNK))
+    parts = _parts(labels)
     seeds = np.random.SeedSequence(seed).spawn(len(parts))
     return Digits(_in_parallel(_draw, parts, seeds), labels)
 
@@ -125,7 +126,7 @@ def redrawn(digits: Digits, seed: int, sheet: int) -> Digits:
     """
     if not len(digits):
         return digits
-    parts = np.array_split(digits.images, -(-len(digits) // _CHUNK))
+    parts = _parts(digits.images)
     seeds = np.random.SeedSequence([seed, sheet]).spawn(len(parts))
     return Digits(_in_parallel(_redraw, parts, seeds), digits.labels).without_blanks()
 
@@ -162,8 +163,12 @@ def _pictures(place: Path, file: str) -> Iterator[Images]:
 
 
 def _prepared(images: Images, labels: Labels, writers: Labels | None = None) -> Digits:
-    parts = np.array_split(images, -(-len(images) // _CHUNK))
-    return Digits(_in_parallel(_prepare, parts), labels, writers)
+    return Digits(_in_parallel(_prepare, _parts(images)), labels, writers)
+
+
+def _parts(values: NDArray[Any]) -> list[NDArray[Any]]:
+    """Cut into parts of at most `_CHUNK`, as few as can be and of nearly the same length."""
+    return np.array_split(values, -(-len(values) // _CHUNK))
 
 
 def _in_parallel(work: Callable[..., Images], *parts: Sequence[object]) -> Images:
@@ -172,21 +177,23 @@ def _in_parallel(work: Callable[..., Images], *parts: Sequence[object]) -> Image
         return np.concatenate(list(pool.map(work, *parts)))
 
 
-def _prepare(pictures: Images) -> Images:
-    return np.stack([preprocess(picture).image for picture in pictures])
+def _prepare(pictures: Iterable[Images]) -> Images:
+    """Prepare pictures, uint8 [h, w] grey or [h, w, 3] blue-green-red, which may come one by one."""
+    return np.stack([preprocess(_grey(picture)).image for picture in pictures])
 
 
 def _draw(labels: Labels, seed: np.random.SeedSequence) -> Images:
     rng = np.random.default_rng(seed)
-    scans = (draw_scan(digit, rng, Style.random(rng).at_most(_LARGEST)) for digit in labels.tolist())
-    return np.stack([preprocess(_grey(scan.picture)).image for scan in scans])
+    return _prepare(draw_scan(digit, rng, _style(rng)).picture for digit in labels.tolist())
 
 
 def _redraw(images: Images, seed: np.random.SeedSequence) -> Images:
     rng = np.random.default_rng(seed)
-    styles = (Style.random(rng).at_most(_LARGEST) for _ in images)
-    scans = (redraw(image, rng, style) for image, style in zip(images, styles, strict=True))
-    return np.stack([preprocess(_grey(scan)).image for scan in scans])
+    return _prepare(redraw(image, rng, _style(rng)) for image in images)
+
+
+def _style(rng: np.random.Generator) -> Style:
+    return Style.random(rng).at_most(_LARGEST)
 
 
 def _grey(picture: Images) -> Images:

@@ -263,9 +263,13 @@ def draw_pair(digits: tuple[int, int], rng: Rng, style: Style | None = None) -> 
 
 def _glyph(digit: int, rng: Rng, style: Style, side: int) -> Picture:
     """Return a digit's ink without any margin, its longer side being `side` pixels."""
-    glyph = draw_digit(digit, rng, side, pen=style.pen, fill=1.0, wildness=style.wildness)
-    x, y, width, height = cv2.boundingRect(glyph)
-    return glyph[y : y + height, x : x + width]
+    return cropped(draw_digit(digit, rng, side, pen=style.pen, fill=1.0, wildness=style.wildness))
+
+
+def cropped(ink: Picture) -> Picture:
+    """Return the part [h, w] of a picture that has ink in it, without any margin; [0, 0] where none has."""
+    x, y, width, height = cv2.boundingRect(ink)
+    return ink[y : y + height, x : x + width]
 
 
 def _grow(glyph: Picture, height: int) -> Picture:

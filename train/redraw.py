@@ -10,7 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from train.generator import Style, on_paper, textured
+from train.generator import Style, cropped, on_paper, textured
 from train.paper import Picture, Rng
 
 _FINE = 112  # px of the longer side at which the pen is changed
@@ -29,19 +29,14 @@ def redraw(image: Picture, rng: Rng, style: Style | None = None) -> Picture:
 
 def _written_again(image: Picture, rng: Rng, style: Style) -> Picture:
     """Return the digit's ink without any margin, its longer side being that of the style's digits."""
-    glyph = np.pad(_cropped(image), 2)
+    glyph = np.pad(cropped(image), 2)
     fine = _FINE / max(glyph.shape)
     smooth = cv2.GaussianBlur(_scaled(glyph, fine).astype(np.float32), (0, 0), _SMOOTH * fine)
     level = rng.uniform(50, 190)  # the higher, the thinner
     sharp = np.clip((smooth - level) / _EDGE + 0.5, 0, 1) * 255 * style.pen.darkness
     ink = textured(np.asarray(np.rint(sharp), np.uint8), rng, style.pen)
-    ink = _cropped(ink if ink.any() else image)
+    ink = cropped(ink if ink.any() else image)
     return _scaled(ink, style.digit_side / max(ink.shape))
-
-
-def _cropped(ink: Picture) -> Picture:
-    x, y, width, height = cv2.boundingRect(ink)
-    return ink[y : y + height, x : x + width]
 
 
 def _scaled(ink: Picture, scale: float) -> Picture:

@@ -7,7 +7,7 @@ change to one row leaves the other scans as they are.
 
 import argparse
 import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,8 @@ class Look:
     remark: str = ""
 
 
-def _turned(orientation: int) -> bytes:
+def turned(orientation: int) -> bytes:
+    """Return the EXIF that says how to turn a picture: 1 is not at all, 6 a quarter to the right."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     return exif.tobytes()
@@ -114,7 +115,7 @@ LOOKS = (
     Look("phone/img-{}.jpg", colour, Style(300, 400, True, "black", MARKER, shadow=0.3, tone=0.92, blur=0.01,
          fill=0.6), {"quality": 60}),
     Look("phone/img-{}.jpg", sideways, Style(320, 240, True, "green", FELT, shadow=0.25, ruling="squared"),
-         {"quality": 80, "exif": _turned(6)},
+         {"quality": 80, "exif": turned(6)},
          remark="stored lying on its side; the EXIF orientation says so"),
     Look("phone/img-{}.webp", colour, Style(260, 240, True, "grey", PENCIL, shadow=0.35, grain=0.04),
          {"quality": 80}),
@@ -175,7 +176,7 @@ def write_samples(folder: Path, seed: int) -> None:
         rng = np.random.default_rng([seed, number])
         scans = [_draw(count, deck, rng, look.style) for count in look.digits]
         file = look.path.format(f"{number:03}")
-        _save([look.store(_image(scan.picture)) for scan in scans], folder / file, look.options)
+        save([look.store(image_of(scan.picture)) for scan in scans], folder / file, look.options)
         pages = [None] if len(scans) == 1 else range(1, len(scans) + 1)
         rows += [(file, page, scan.label) for page, scan in zip(pages, scans, strict=True)]
         remarks += [f"- `{file}`: {look.remark}"] * bool(look.remark)
@@ -204,12 +205,13 @@ def _draw(count: int, deck: Iterator[int], rng: Rng, style: Style) -> Scan:
             return draw_pair((next(deck), next(deck)), rng, style)
 
 
-def _image(picture: Picture) -> Image.Image:
-    """Return a grey or blue-green-red picture as Pillow has it."""
+def image_of(picture: Picture) -> Image.Image:
+    """Return a picture as Pillow has it: uint8 [h, w] grey, or [h, w, 3] blue-green-red."""
     return Image.fromarray(picture if picture.ndim == 2 else picture[..., ::-1])
 
 
-def _save(pages: list[Image.Image], path: Path, options: Mapping[str, Any]) -> None:
+def save(pages: Sequence[Image.Image], path: Path, options: Mapping[str, Any]) -> None:
+    """Write the pages into one file, whose folder is made if need be. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     first, *others = pages
     if others:

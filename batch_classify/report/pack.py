@@ -17,6 +17,7 @@ import numpy as np
 from markupsafe import Markup
 
 from batch_classify.decode import Grey
+from batch_classify.preprocess import SIDE
 from batch_classify.report.spool import Entry, Spool
 
 PAGE_BYTES = 40_000_000
@@ -25,7 +26,6 @@ _SHEET = SHEET_COLUMNS**2  # pictures
 _SCANS = 64  # in a block
 _ROWS = 1000  # in a block
 _TEMPLATE = 250_000  # bytes of the page besides its data, at the very most
-_SIDE = 28
 _PNG = [cv2.IMWRITE_PNG_COMPRESSION, 6, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
 
 
@@ -102,8 +102,8 @@ def _cost(length: int) -> int:
 def sheet(pictures: Sequence[Grey]) -> bytes:
     """Return pictures, uint8 [28, 28] each, in lines of 16, as one PNG."""
     lines = -(-len(pictures) // SHEET_COLUMNS)
-    cells = np.zeros((lines * SHEET_COLUMNS, _SIDE, _SIDE), np.uint8)
+    cells = np.zeros((lines * SHEET_COLUMNS, SIDE, SIDE), np.uint8)
     cells[: len(pictures)] = pictures
-    whole = cells.reshape(lines, SHEET_COLUMNS, _SIDE, _SIDE).transpose(0, 2, 1, 3)
-    image = np.ascontiguousarray(whole.reshape(lines * _SIDE, SHEET_COLUMNS * _SIDE))
+    whole = cells.reshape(lines, SHEET_COLUMNS, SIDE, SIDE).transpose(0, 2, 1, 3)
+    image = np.ascontiguousarray(whole.reshape(lines * SIDE, SHEET_COLUMNS * SIDE))
     return cv2.imencode(".png", image, _PNG)[1].tobytes()

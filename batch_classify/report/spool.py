@@ -23,6 +23,7 @@ import numpy as np
 from batch_classify.corrections import is_suspect
 from batch_classify.decode import Grey
 from batch_classify.filename import to_cell
+from batch_classify.preprocess import SIDE
 from batch_classify.report.card import Card
 from batch_classify.row import Row, Status
 
@@ -135,7 +136,7 @@ class Spool:
     def seen(self, entry: Entry) -> Grey:
         """Return what the model saw, uint8 [28, 28]."""
         data = zlib.decompress(self._read(entry.start + entry.row + entry.scan, entry.seen))
-        return np.frombuffer(data, np.uint8).reshape(28, 28)
+        return np.frombuffer(data, np.uint8).reshape(SIDE, SIDE)
 
     def _urgency(self, row: Row) -> _Urgency:
         settled = row.status in _SETTLED and not is_suspect(row)
