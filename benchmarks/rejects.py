@@ -94,7 +94,6 @@ def by_kind(frame: pd.DataFrame) -> Table:
     for _, group in frame.groupby("group", sort=False):
         for name, part in group.groupby("kind", sort=False):
             table.add_row(str(name), *figures(part), reasons(part))
-        table.add_section()
     return table
 
 
