@@ -30,6 +30,7 @@ OF_OTHERS |= {
     "--drawn",
     "--count",
     "--picture",
+    "--scans",
 }  # benchmarks
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
