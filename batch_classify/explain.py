@@ -87,7 +87,7 @@ def picture(stages: Stages, answer: str) -> Colour:
         _panel(
             "crop", _grey(glyph), [f"{glyph.shape[1]}x{glyph.shape[0]} px" if stages.glyph.size else "none"]
         ),
-        _panel("28x28", _grey(stages.prepared.image), [answer, strokes.doubt]),
+        _panel("28x28", _grey(stages.prepared.image), [answer, strokes.doubt or stages.prepared.detail]),
     ]
     return np.hstack(panels)
 

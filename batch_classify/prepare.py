@@ -28,7 +28,7 @@ class Prepared:
     """A page on its way to the network, or why it will not get there.
 
     `image` is uint8 [28, 28], or None for what could not be read: then `reason` and `detail` say why.
-    With an image, `reason` is what the picture itself shows (blank, several digits), or None.
+    With an image, `reason` is what the picture itself shows (blank, several digits, poor quality), or None.
     `thumbnail` is the scan made small, uint8 [height, width]. What could not be read has no `sha256`.
 
     `logits`, float32 [10], are there once the network has seen the image. `stamp` is the file's, if it was
@@ -92,4 +92,4 @@ def _prepared(file: str, sha256: str, page: Page) -> Prepared:
     if page.grey is None:
         return Prepared(*place, page.reason, page.detail)
     seen = preprocess(page.grey)
-    return Prepared(*place, seen.finding, "", seen.image, thumbnail(page.grey))
+    return Prepared(*place, seen.finding, seen.detail, seen.image, thumbnail(page.grey))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from batch_classify.frames import without_frames
 from batch_classify.halves import on_one_paper
 from batch_classify.ink import Grey, Inked, Levels, Mask, calmed, inked, levels_of, quantile, u8, variation
+from batch_classify.quality import flaw_of
 from batch_classify.row import Reason
 from batch_classify.rules import without_faint_rules
 from batch_classify.strokes import Strokes, strokes_of
@@ -40,11 +41,14 @@ class Prepared:
     """What the model will see, and what the picture itself says about being a digit.
 
     image: uint8 [28, 28], ink bright on 0; all zero for a blank.
-    finding: `blank` or `several_digits` where the picture shows it, otherwise None.
+    finding: `blank` or `several_digits` where the picture shows it, `low_quality` where its digit may not be
+        whole or clear, otherwise None.
+    detail: what is wrong with its quality, in words.
     """
 
     image: Grey
     finding: Reason | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +97,18 @@ def stages_of(grey: Grey) -> Stages:
         prepared = Prepared(np.zeros((SIDE, SIDE), np.uint8), Reason.BLANK)
     else:
         glyph = cut_out(ink, strokes.mask, levels)
-        image = ink if is_prepared(ink) else centre(fit(glyph))
-        prepared = Prepared(image, Reason.SEVERAL_DIGITS if strokes.several else None)
+        prepared = _prepared(ink, glyph, strokes, grey.shape[0] / ink.shape[0])
     return Stages(scan, told, ink, levels, strokes, glyph, prepared)
+
+
+def _prepared(ink: Grey, glyph: Grey, strokes: Strokes, scale: float) -> Prepared:
+    """Return the 28×28 of a glyph, and what is to be said of it; the scan was `scale` times as large."""
+    as_it_was = is_prepared(ink)
+    image = ink if as_it_was else centre(fit(glyph))
+    if strokes.several:
+        return Prepared(image, Reason.SEVERAL_DIGITS)
+    flaw = "" if as_it_was else flaw_of(ink, strokes.mask, scale)
+    return Prepared(image, Reason.LOW_QUALITY if flaw else None, flaw)
 
 
 def is_prepared(ink: Grey) -> bool:

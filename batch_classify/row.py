@@ -24,6 +24,7 @@ class Reason(StrEnum):
     """Why a row is not simply `ok`. Stable; docs/errors.md gives each its remedy."""
 
     LOW_CONFIDENCE = "low_confidence"
+    LOW_QUALITY = "low_quality"
     BLANK = "blank"
     SEVERAL_DIGITS = "several_digits"
     NOT_A_DIGIT = "not_a_digit"
@@ -36,12 +37,17 @@ class Reason(StrEnum):
     BEING_WRITTEN = "being_written"
 
 
+NO_DIGIT = (Reason.BLANK, Reason.SEVERAL_DIGITS)
+"""What a picture itself shows that makes any answer of a network void."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A line of predictions.csv; `None` stands for an empty cell.
 
     `file` is the path below INPUT as the system gives it (surrogate escapes for bytes that are
-    not UTF-8); `detail` is a sentence for the report and the log, not a column.
+    not UTF-8); `detail` is a sentence for the report and the log, not a column. `reject_score` is how surely
+    there is no single digit, 0 to 1.
     """
 
     file: str
@@ -57,3 +63,4 @@ class Row:
     height: int | None = None
     sha256: str = ""
     probabilities: tuple[float, ...] | None = None
+    reject_score: float | None = None

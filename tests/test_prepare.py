@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -60,6 +61,16 @@ def test_what_leaves_a_worker_is_small(root: Path) -> None:
     assert page.image.shape == (28, 28)
     assert max(page.thumbnail.shape) == 128
     assert len(pickle.dumps(page)) < 18_000  # 128 × 128 pixels, 28 × 28 and a little more
+
+
+def test_a_poor_scan_says_what_is_wrong(tmp_path: Path) -> None:
+    """The page has its picture for the network, and the words for a person."""
+    faint = np.full((60, 60), 250, np.uint8)
+    faint[15:45, 28:32] = 222
+    cv2.imwrite(str(tmp_path / "faint.png"), faint)
+    (page,) = prepare_all(tmp_path, ["faint.png"])
+    assert (page.reason, page.detail) == (Reason.LOW_QUALITY, "the writing is very faint")
+    assert page.image is not None
 
 
 def test_a_missing_file_is_a_page_with_a_reason(root: Path) -> None:

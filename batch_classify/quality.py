@@ -1,0 +1,60 @@
+"""Whether a scan is good enough to be trusted: a digit too small, faint or blurred, or cut off at the edge.
+
+Such a scan gets its answer all the same; a person should scan it again. Knows strokes and ink, not which
+digit it is or how sure anybody is of it.
+"""
+
+from __future__ import annotations
+
+from math import pi, sqrt
+
+import cv2
+import numpy as np
+
+from batch_classify.ink import Grey, Mask, quantile, u8
+
+_SMALL = 10  # px of the longer side; a digit of 12 can still be read as well as any
+_FAINT = 35  # levels of ink; 20 are taken for bare paper
+_BLURRED = 0.045  # of the longer side: blur beyond which digits are misread; of thin strokes it seems less
+_SHARP = 1.5  # px; less is no blur but few pixels
+_STEEPEST = 0.98  # of the slopes are no steeper than an edge's middle
+_CUT = 0.3  # of the longer side that lies along one border, as no stroke's end does
+
+
+def flaw_of(ink: Grey, mask: Mask, scale: float) -> str:
+    """Say what is wrong with a digit in an ink plane [h, w]; nothing where all is well.
+
+    `mask` is where its strokes are, uint8 [h, w]; a pixel of the plane was `scale` pixels wide in the scan.
+    """
+    x, y, width, height = cv2.boundingRect(mask)
+    longer = max(width, height)
+    if longer * scale < _SMALL:
+        return f"the digit is only {round(longer * scale)} px large"
+    dark = quantile(ink[mask > 0], 0.9)
+    if dark < _FAINT:
+        return "the writing is very faint"
+    around = ink[max(0, y - 2) : y + height + 2, max(0, x - 2) : x + width + 2]
+    if blur_of(around, dark) > max(_SHARP, _BLURRED * longer):
+        return "the scan is blurred"
+    clear = (ink * mask > dark / 2).view(np.uint8)
+    return "the digit is cut off at the edge" if _is_cut(clear, longer) else ""
+
+
+def blur_of(ink: Grey, dark: int) -> float:
+    """Return the standard deviation, in px, of the blur of ink [h, w] whose strokes have the level `dark`.
+
+    The steepest slope of an edge of that height is dark / (√(2π) × deviation), blurred normally.
+    """
+    slopes = (cv2.Sobel(ink, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1)))
+    steep = u8(cv2.convertScaleAbs(cv2.magnitude(*slopes)))
+    return dark / (sqrt(2 * pi) * max(1.0, quantile(steep, _STEEPEST)))
+
+
+def _is_cut(mask: Mask, longer: int) -> bool:
+    """Whether strokes lie on one border alone, in two places or along it: a tight crop touches several."""
+    borders = [line for line in (mask[0], mask[-1], mask[:, 0], mask[:, -1]) if line.any()]
+    if len(borders) != 1:
+        return False
+    (line,) = borders
+    runs = int((np.diff(line.astype(np.int8), prepend=0) == 1).sum())
+    return runs > 1 or cv2.countNonZero(line) > _CUT * longer
