@@ -38,6 +38,8 @@ _INNER = 0.65  # times how much of it is away from the border,
 _SHARE = 0.45  # times its share of all ink;
 _BROAD = 2.0  # and more, per side of half width: clouds and shadows are broader than a pen
 _STRIP = 3  # times the shorter side: of a strip that much counts as its side
+_SLANT = 0.25  # of the narrower one's width: so far boxes of two digits that stand apart may overlap
+_WHOLE, _HALF = 0.75, 0.4  # of the larger height, and of its own: less at the border is a neighbour's rest
 _TRIED = 3  # pieces that may be the digit
 
 
@@ -200,10 +202,10 @@ def _pair(one: Piece, other: Piece) -> bool:
     tall = max(one.bottom, other.bottom) - min(one.y, other.y)
     small, large = sorted((one.height, other.height))
     return (
-        gap > 0
+        gap > -_SLANT * min(one.width, other.width)
         and wide > tall
         and level > 0.5 * small
         and small >= 0.5 * large
         and min(one.area, other.area) >= 0.25 * max(one.area, other.area)
-        and not other.cut
+        and not (other.cut and (small < _WHOLE * large or other.width < _HALF * other.height))
     )
