@@ -24,7 +24,6 @@ import pandas as pd
 from accuracy import share
 from glyphs import families
 from nondigits import BLANKS, CELLS, DIGITS, KINDS, OTHERS, PAIRS, Kind, examples, of_scans
-from numpy.typing import ArrayLike
 from papers import image
 from PIL import Image, ImageDraw, ImageFont
 from rich.console import Console
@@ -33,22 +32,11 @@ from rich.table import Table
 from batch_classify import classify_folder
 from batch_classify.filename import from_cell
 from batch_classify.job import AUTO
-from train.evaluation import wilson
+from train.statistics import area_under_roc, wilson
 
 SEED = 7007  # of no training and no tuning
 SCORE = "reject_score"
 LARGEST_SHEET = 1_000_000  # bytes
-
-
-def auroc(others: ArrayLike, digits: ArrayLike) -> float:
-    """Return how often one of the others has a greater score than a digit, by ranks; NaN of nothing."""
-    first, second = np.asarray(others, np.float64), np.asarray(digits, np.float64)
-    if not first.size or not second.size:
-        return float("nan")
-    _, where, counts = np.unique(np.concatenate([first, second]), return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[where]
-    above = ranks[: first.size].sum() - first.size * (first.size + 1) / 2
-    return float(above / (first.size * second.size))
 
 
 def write(folder: Path, kinds: dict[str, Kind], count: int, seed: int) -> None:
@@ -63,8 +51,6 @@ def read(folder: Path, model: Path | None) -> pd.DataFrame:
     """Let the job read a folder, and add the column `kind`: the first folder of each file's path."""
     frame = classify_folder(folder, model, effort=AUTO, probabilities=True)
     frame["kind"] = [Path(from_cell(cell)).parts[0] for cell in frame["file"]]
-    if SCORE not in frame:
-        frame[SCORE] = np.nan
     return frame
 
 
@@ -84,7 +70,8 @@ def reasons(part: pd.DataFrame) -> str:
 
 def separated(part: pd.DataFrame, digits: pd.DataFrame) -> str:
     """Return the AUROC against the digits, or a dash where there are no scores."""
-    area = auroc(part[SCORE].dropna(), digits[SCORE].dropna())
+    others, ours = (scores[SCORE].dropna().to_numpy() for scores in (part, digits))
+    area = area_under_roc(others, ours)
     return "-" if np.isnan(area) else f"{area:.4f}"
 
 

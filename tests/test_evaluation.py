@@ -22,17 +22,13 @@ from batch_classify.row import Reason, Row, Status
 from train.data import Digits
 from train.evaluation import (
     Answer,
-    accuracy_at,
     ask,
     evaluate,
     evaluate_folder,
     figures,
-    in_words,
     measure,
-    negative_log_likelihood,
     record,
     unread,
-    wilson,
 )
 
 
@@ -68,6 +64,20 @@ def test_nothing_accepted_is_nothing_wrong(review_below: float, accepted: float,
     assert (found.accepted, found.accepted_error) == (accepted, error)
 
 
+def test_operating_points() -> None:
+    """Each target error has its own threshold, and what is not clear is accepted at none."""
+    clear = np.array([True, True, True, False])
+    answers = shares([(3, 0.9), (4, 0.8), (4, 0.6), (5, 0.95)])
+    found = measure(
+        answers, labels(3, 4, 7, 6), 0.7, clear=clear, operating_points={"0.01": 0.5, "0.001": 0.85}
+    )
+    assert (found.accepted, found.accepted_error, found.caught) == (0.5, 0.0, 1.0)
+    loose, strict = found.operating_points["0.01"], found.operating_points["0.001"]
+    assert (loose.accepted, loose.error, loose.caught) == (0.75, pytest.approx(1 / 3), 0.5)
+    assert (strict.accepted, strict.error, strict.caught) == (0.25, 0.0, 1.0)
+    assert loose.error_interval[0] < loose.error < loose.error_interval[1]
+
+
 def test_no_digit_is_a_wrong_answer() -> None:
     """A rejected 4 is wrong, accepted nowhere, the least confident, and in the matrix's last column."""
     claimed = np.array([True, False, True])
@@ -79,69 +89,6 @@ def test_no_digit_is_a_wrong_answer() -> None:
     cells = {(d, s): n for d, row in enumerate(found.confusion) for s, n in enumerate(row) if n}
     assert cells == {(3, 3): 1, (4, 10): 1, (5, 3): 1}
     assert found.calibration_error == pytest.approx((0.2 + 0.7) / 2)
-
-
-@pytest.mark.parametrize(
-    ("groups", "error"),
-    [
-        ([(0.8, 8, 10), (0.5, 2, 4)], 0.0),
-        ([(1.0, 5, 5)], 0.0),
-        ([(0.9, 5, 10)], 0.4),
-        ([(0.5, 4, 4)], 0.5),
-        ([(0.9, 5, 10), (0.5, 10, 10)], 0.45),  # too sure here does not make up for too unsure there
-    ],
-)
-def test_calibration_error(groups: list[tuple[float, int, int]], error: float) -> None:
-    """It is the mean gap between confidence and accuracy: 0 where eight of ten answers at 0.8 are right."""
-    answers = [(3, confidence) for confidence, _, count in groups for _ in range(count)]
-    truth = [3 if i < right else 4 for _, right, count in groups for i in range(count)]
-    assert measure(shares(answers), labels(*truth), 0).calibration_error == pytest.approx(error, abs=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("right", "count", "low", "high"),
-    [
-        (8, 10, 0.490162, 0.943318),
-        (0, 10, 0.0, 0.277533),
-        (10, 10, 0.722467, 1.0),
-        (9970, 10_000, 0.995722, 0.997897),
-    ],
-)
-def test_wilson(right: int, count: int, low: float, high: float) -> None:
-    """The interval is the one that published calculators give."""
-    assert wilson(right, count) == (pytest.approx(low, abs=1e-5), pytest.approx(high, abs=1e-5))
-
-
-@given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_wilson_solves_its_equation(case: tuple[int, int]) -> None:
-    """The share lies inside, and 1.96 standard deviations of either end away from that end."""
-    right, count = case
-    share, ends = right / count, wilson(right, count)
-    assert 0 <= ends[0] <= share + 1e-12
-    assert share - 1e-12 <= ends[1] <= 1
-    for end in ends:
-        reach = 1.959964 * (end * (1 - end) / count) ** 0.5
-        assert abs(share - end) == pytest.approx(reach, abs=1e-6)
-
-
-@given(st.lists(st.tuples(st.integers(0, 9), st.floats(0.11, 1), st.integers(0, 9)), min_size=1))
-def test_the_likelihood_is_the_mean_surprise(cases: list[tuple[int, float, int]]) -> None:
-    """It is the mean of -ln of what the true label was given, and finite where that was nothing."""
-    found = negative_log_likelihood(
-        shares([(said, p) for said, p, _ in cases]), labels(*(t for *_, t in cases))
-    )
-    given_shares = [p if said == truth else (1 - p) / 9 for said, p, truth in cases]
-    assert found == pytest.approx(-sum(log(max(share, 1e-300)) for share in given_shares) / len(cases))
-
-
-@pytest.mark.parametrize(
-    ("coverage", "accuracy"), [(1.0, 0.7), (0.9, 7 / 9), (0.85, 7 / 9), (0.8, 7 / 8), (0.1, 1.0), (0.0, 1.0)]
-)
-def test_the_most_confident_are_kept(coverage: float, accuracy: float) -> None:
-    """Of ten answers, the two least confident and one in the middle wrong, at least so many are kept."""
-    confidence = np.linspace(0.1, 1, 10)
-    right = np.array([False, False, True, False, True, True, True, True, True, True])
-    assert accuracy_at(coverage, confidence, right) == pytest.approx(accuracy)
 
 
 @given(
@@ -190,8 +137,9 @@ def test_a_model_is_measured_as_its_probabilities_are(classifier: Classifier, co
     """The figures are those of the model's calibrated probabilities, whatever the batches."""
     some = digits(count)
     answers = evaluate(classifier, some)
-    found = probabilities(classifier.model.logits(some.images), classifier.model.card.temperature)
-    review_below = classifier.review_below
+    logits = classifier.model.logits(some.images)[:, :10]
+    found = probabilities(logits, classifier.model.card.temperature)
+    review_below = classifier.thresholds.review_below
     assert figures(answers, review_below) == measure(found, some.labels, review_below)
     assert [answer.truth for answer in answers] == some.labels.tolist()
     assert answers[-1].card.row.file == f"digit {count - 1}"
@@ -275,25 +223,10 @@ def test_a_data_set_is_its_test_part(classifier: Classifier, monkeypatch: pytest
 def test_the_record_has_it_all(classifier: Classifier, scans: Path) -> None:
     """It is JSON with the figures, the matrix, the model and the names of what was not read."""
     answers = evaluate_folder(classifier, scans)
-    found = figures(answers, classifier.review_below)
-    told = record("scans", classifier, found, answers)
+    found = figures(answers, classifier.thresholds.review_below)
+    told = record("scans", classifier, found, answers, {})
     assert json.loads(json.dumps(told)) == told
     assert told.items() >= found.to_dict().items()
     assert told["confusion"] == [list(row) for row in found.confusion]
     assert (told["data"], told["model"], told["review_below"]) == ("scans", "fake", 0.5)
     assert told["unread"] == ["3/[cut].png", "5/empty.tif"]
-
-
-def test_the_words_say_the_figures() -> None:
-    """A person reads each figure with its meaning, and the matrix with the recall of each digit."""
-    found = measure(shares([(3, 0.9), (3, 0.8), (4, 0.7), (4, 0.6)]), labels(3, 4, 4, 4), 0.75)
-    words = in_words(found)
-    lines = [line.split() for line in words.splitlines()]
-    assert lines[:2] == [
-        ["digits", "4"],
-        ["accuracy", "75.00%", "95%", "interval", "30.06%", "to", "95.44%"],
-    ]
-    assert ["accepted", "50.00%", "50.00%", "of", "these", "are", "wrong"] in lines
-    assert ["4", *"···12······", "66.67%"] in lines
-    assert ["5", *"···········"] in lines
-    assert max(map(len, words.splitlines())) <= 80

@@ -56,35 +56,6 @@ def contrast(picture: Picture) -> float:
     return float(np.percentile(away, 99.5))
 
 
-@pytest.mark.parametrize(
-    ("others", "digits", "area"),
-    [
-        ([2, 3], [0, 1], 1.0),
-        ([0, 1], [2, 3], 0.0),
-        ([1, 1, 1], [1, 1], 0.5),
-        ([1, 3], [1, 2], 0.625),
-        ([1.0] * 3 + [0.2], [0.2, 0.1], 0.9375),
-        ([5], [5], 0.5),
-    ],
-)
-def test_auroc_counts_ties_half(others: list[float], digits: list[float], area: float) -> None:
-    """The area is the share of pairs in the right order, and a tie is half a pair."""
-    assert rejects.auroc(others, digits) == pytest.approx(area)
-
-
-def test_auroc_is_the_share_of_pairs() -> None:
-    """By ranks comes out what comparing each with each gives."""
-    first, second = rng(1).integers(0, 6, 70), rng(2).integers(0, 5, 50)
-    pairs = (first[:, None] > second) + 0.5 * (first[:, None] == second)
-    assert rejects.auroc(first, second) == pytest.approx(pairs.mean())
-
-
-@pytest.mark.parametrize(("others", "digits"), [([], [1.0]), ([1.0], [])])
-def test_auroc_of_nothing_is_no_number(others: list[float], digits: list[float]) -> None:
-    """Where there is nothing to compare there is no area."""
-    assert np.isnan(rejects.auroc(others, digits))
-
-
 @every
 def test_each_kind_has_as_many_as_asked_for(name: str) -> None:
     """The pictures are as many as one wants, in three colours from 0 to 1, and no two the same."""
@@ -298,7 +269,7 @@ def test_nothing_of_the_training_draws_here() -> None:
         names = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
         names += [one.name for node in ast.walk(tree) if isinstance(node, ast.Import) for one in node.names]
         used[module.__name__] = {name for name in names if name.split(".")[0] == "train"}
-    assert used.pop("rejects") == {"train.evaluation"}
+    assert used.pop("rejects") == {"train.statistics"}
     assert not any(used.values())
 
 

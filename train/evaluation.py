@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from math import ceil, sqrt
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
 from batch_classify.classifier import Classifier
 from batch_classify.filename import to_cell
@@ -23,20 +20,26 @@ from batch_classify.preprocess import preprocess
 from batch_classify.present import name
 from batch_classify.report.card import Card
 from batch_classify.report.summary import CONFIDENCES
-from batch_classify.row import Row, Status
+from batch_classify.row import Reason, Row, Status
 from batch_classify.scan import Scan
 from train.data import Digits, load, no_digits
+from train.rejection import Rejection
+from train.statistics import (
+    accuracy_at,
+    area_under_risk,
+    calibration_error,
+    negative_log_likelihood,
+    reliability,
+    wilson,
+)
 
 DATA_SETS = ("mnist", "usps", "semeion", "synthetic")
 """What is no folder."""
+NO_POINTS: Mapping[str, float] = {}
 COVERAGES = (0.99, 0.95, 0.9)
 NO_DIGIT = 10
 """The last column of the confusion matrix."""
 _BATCH = 256
-_WIDTH = 100  # columns of the terminal; the confusion matrix needs that many where counts are large
-_BINS = 15
-_LEAST = 1e-300  # of a probability, so that its logarithm is finite
-_Z = 1.959964  # standard deviations on either side that hold 95 % of a normal distribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +56,32 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Operating:
+    """What comes of a review threshold: shares from 0 to 1, of answers that no human is asked to check.
+
+    `accepted` is their share of all digits, `error` the share of them that is wrong, with its 95 % interval
+    (Wilson 1927); `caught` is the share of all mistakes that are not among them.
+    """
+
+    review_below: float
+    accepted: float
+    error: float
+    error_interval: tuple[float, float]
+    caught: float
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """What was measured on `count` digits; shares from 0 to 1. What claims no digit counts as wrong.
 
-    `accuracy_interval` is the 95 % interval of Wilson (1927). `accepted` is the share at or above the
-    review threshold, `accepted_error` the share of those that are wrong. `nll` is the mean negative
-    log-likelihood in nats, rejected digits included, and `calibration_error` the expected calibration error
-    of the answers over 15 equal bins (both as in Guo et al. 2017). `accuracy_at_coverage` is the accuracy of
-    the most confident share, `accuracy_by_digit` the recall of each digit that occurs.
+    `accuracy_interval` is the 95 % interval of Wilson (1927); `rejected` is the share for which no digit is
+    claimed. `accepted` is the share that no human is asked to check, `accepted_error` the share of those that
+    are wrong, and `caught` the share of all mistakes that are not among them; `operating_points` has this for
+    each target error that the model was set for. `nll` is the mean negative log-likelihood in nats, rejected
+    digits included. `reliability` has, for 15 equally large groups of answers by confidence, its mean, the
+    accuracy and the number, and `calibration_error` their mean gap. `area_under_risk` is that of risk against
+    coverage. `accuracy_at_coverage` is the accuracy of the most confident share, `accuracy_by_digit` the
+    recall of each digit that occurs.
     `accuracy_by_confidence` has, by where a bin of confidences begins, how many answers fall into it and the
     share of them that is right. `confusion` counts true digits (rows) by answer (columns 0 to 9, and one for
     no digit).
@@ -69,10 +90,15 @@ class Evaluation:
     count: int
     accuracy: float
     accuracy_interval: tuple[float, float]
+    rejected: float
     accepted: float
     accepted_error: float
+    caught: float
+    operating_points: Mapping[str, Operating]
     nll: float
+    reliability: tuple[tuple[float, float, int], ...]
     calibration_error: float
+    area_under_risk: float
     accuracy_at_coverage: Mapping[float, float]
     accuracy_by_digit: Mapping[int, float]
     accuracy_by_confidence: Mapping[float, tuple[int, float]]
@@ -89,7 +115,7 @@ def _rounded(value: Any) -> Any:
     match value:
         case float():
             return round(value, 6)
-        case tuple():
+        case tuple() | list():
             return [_rounded(part) for part in value]
         case dict():
             return {str(key): _rounded(part) for key, part in value.items()}
@@ -140,7 +166,9 @@ def _subfolder(classifier: Classifier, root: Path, digit: int) -> Iterator[Answe
             yield Answer(digit, replace(card, row=row))
 
 
-def figures(answers: Sequence[Answer], review_below: float) -> Evaluation:
+def figures(
+    answers: Sequence[Answer], review_below: float, operating_points: Mapping[str, float] = NO_POINTS
+) -> Evaluation:
     """Measure answers. A file that could not be read gives each digit a tenth."""
     rows = [answer.card.row for answer in answers]
     return measure(
@@ -148,6 +176,8 @@ def figures(answers: Sequence[Answer], review_below: float) -> Evaluation:
         np.array([answer.truth for answer in answers], np.int64),
         review_below,
         np.array([row.label is not None for row in rows]),
+        np.array([row.reason is not Reason.LOW_QUALITY for row in rows]),
+        operating_points,
     )
 
 
@@ -156,32 +186,62 @@ def measure(
     labels: NDArray[np.int64],
     review_below: float,
     claimed: NDArray[np.bool_] | None = None,
+    clear: NDArray[np.bool_] | None = None,
+    operating_points: Mapping[str, float] = NO_POINTS,
 ) -> Evaluation:
     """Measure probabilities, float64 [N, 10], against the true labels, int64 [N].
 
-    `claimed`, bool [N], is False where the job claims no digit, whatever the probabilities.
+    `claimed`, bool [N], is False where the job claims no digit, whatever the probabilities, and `clear` where
+    it asks a human whatever the confidence. `operating_points` are review thresholds by target error.
     """
     claimed = np.ones(len(labels), bool) if claimed is None else claimed
+    clear = claimed if clear is None else claimed & clear
     said = np.where(claimed, shares.argmax(axis=1), NO_DIGIT)
     right = said == labels
     confidence = np.where(claimed, shares.max(axis=1), 0.0)
-    accepted = claimed & (confidence >= review_below)
+    bins = reliability(confidence[claimed], right[claimed])
+    chosen = _operating(review_below, clear, confidence, right)
     confusion = np.zeros((10, NO_DIGIT + 1), int)
     np.add.at(confusion, (labels, said), 1)
     return Evaluation(
         count=len(labels),
         accuracy=float(right.mean()),
         accuracy_interval=wilson(int(right.sum()), len(labels)),
-        accepted=float(accepted.mean()),
-        accepted_error=float((~right[accepted]).mean()) if accepted.any() else 0.0,
+        rejected=float((~claimed).mean()),
+        accepted=chosen.accepted,
+        accepted_error=chosen.error,
+        caught=chosen.caught,
+        operating_points={
+            target: _operating(threshold, clear, confidence, right)
+            for target, threshold in operating_points.items()
+        },
         nll=negative_log_likelihood(shares, labels),
-        calibration_error=_calibration_error(confidence[claimed], right[claimed]),
+        reliability=bins,
+        calibration_error=calibration_error(bins),
+        area_under_risk=area_under_risk(confidence, right),
         accuracy_at_coverage={share: accuracy_at(share, confidence, right) for share in COVERAGES},
         accuracy_by_digit={
             digit: float(right[labels == digit].mean()) for digit in np.unique(labels).tolist()
         },
         accuracy_by_confidence=_by_confidence(confidence[claimed], right[claimed]),
         confusion=tuple(tuple(row) for row in confusion.tolist()),
+    )
+
+
+def _operating(
+    review_below: float,
+    clear: NDArray[np.bool_],
+    confidence: NDArray[np.float64],
+    right: NDArray[np.bool_],
+) -> Operating:
+    accepted = clear & (confidence >= review_below)
+    count, wrong, mistakes = int(accepted.sum()), int((~right[accepted]).sum()), int((~right).sum())
+    return Operating(
+        review_below,
+        count / len(right),
+        wrong / max(1, count),
+        wilson(wrong, count) if count else (0.0, 1.0),
+        1 - wrong / mistakes if mistakes else 1.0,
     )
 
 
@@ -195,91 +255,26 @@ def _by_confidence(
     }
 
 
-def wilson(right: int, count: int) -> tuple[float, float]:
-    """Return the 95 % score interval of a share, `right` of `count` (Wilson 1927).
-
-    Its ends are the shares from which what was seen lies 1.96 standard deviations away; unlike the share
-    plus or minus its own deviation, it has a width even where nothing went wrong.
-    """
-    share, z2 = right / count, _Z**2
-    middle = share + z2 / (2 * count)
-    reach = _Z * sqrt(share * (1 - share) / count + z2 / (4 * count**2))
-    low, high = ((middle + side * reach) / (1 + z2 / count) for side in (-1, 1))
-    return max(0.0, min(low, share)), min(1.0, max(high, share))  # which holds but for rounding
-
-
-def negative_log_likelihood(shares: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """Return the mean of -ln of what each true label was given, in nats (Guo et al. 2017)."""
-    given = shares[np.arange(len(labels)), labels]
-    return -float(np.log(np.maximum(given, _LEAST)).mean())
-
-
-def accuracy_at(coverage: float, confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
-    """Return the accuracy of the most confident answers, at least `coverage` of all; one at the least."""
-    kept = max(1, ceil(coverage * len(right) - 1e-9))
-    return float(right[np.argsort(-confidence, kind="stable")[:kept]].mean())
-
-
-def _calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
-    """Return the mean gap between confidence and accuracy, each bin weighted by size (Guo et al. 2017)."""
-    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    gaps = [abs(float((confidence - right)[bins == i].sum())) for i in range(_BINS)]
-    return sum(gaps) / max(1, len(confidence))
-
-
 def unread(answers: Sequence[Answer]) -> list[Row]:
     """Return the rows of what could not be read."""
     return [answer.card.row for answer in answers if answer.card.row.status is Status.ERROR]
 
 
-def record(data: str, classifier: Classifier, found: Evaluation, answers: Sequence[Answer]) -> dict[str, Any]:
+def record(
+    data: str,
+    classifier: Classifier,
+    found: Evaluation,
+    answers: Sequence[Answer],
+    others: Mapping[str, Rejection],
+) -> dict[str, Any]:
     """Return all there is to know, for JSON: on what, by which model, the figures, and what was not read."""
     return {
         "data": to_cell(f"/{data}")[1:],  # escaped, but never taken for a formula
         "model": classifier.model.card.name,
         "model_sha256": classifier.model.sha256,
-        "review_below": classifier.review_below,
+        **asdict(classifier.thresholds),
         **found.to_dict(),
         "confusion": [list(row) for row in found.confusion],
+        "others": {kind: _rounded(one.to_dict()) for kind, one in others.items()},
         "unread": [name(row) for row in unread(answers)],
     }
-
-
-def in_words(found: Evaluation) -> str:
-    """Write the tables that a person reads in the terminal, in colour where stdout is one."""
-    paper = Console(width=_WIDTH, highlight=False)
-    with paper.capture() as text:
-        for table in _tables(found):
-            paper.print(table)
-            paper.print()
-    return "\n".join(line.rstrip() for line in text.get().rstrip().splitlines())
-
-
-def _tables(found: Evaluation) -> tuple[Table, Table]:
-    low, high = found.accuracy_interval
-    short = Table(box=None, show_header=False, pad_edge=False)
-    short.add_column()
-    short.add_column(justify="right", style="bold")
-    short.add_column(style="dim")
-    short.add_row("digits", f"{found.count:,}")
-    short.add_row("accuracy", f"{found.accuracy:.2%}", f"95% interval {low:.2%} to {high:.2%}")
-    for coverage, accuracy in found.accuracy_at_coverage.items():
-        short.add_row(f"  at {coverage:.0%} coverage", f"{accuracy:.2%}", "of the most confident answers")
-    short.add_row("accepted", f"{found.accepted:.2%}", f"{found.accepted_error:.2%} of these are wrong")
-    short.add_row("NLL", f"{found.nll:.4f}", "nats a digit")
-    short.add_row("ECE", f"{found.calibration_error:.4f}", "gap between confidence and accuracy")
-    matrix = Table(
-        box=None,
-        pad_edge=False,
-        title="true digits (rows) by answer (columns)",
-        title_justify="left",
-        title_style="",
-    )
-    for heading in ("", *map(str, range(10)), "none", "recall"):
-        matrix.add_column(heading, justify="right")
-    for digit, row in enumerate(found.confusion):
-        cells = [f"{count:,}" if count else "[dim]·[/]" for count in row]
-        cells[digit] = f"[green]{cells[digit]}[/]"
-        recall = found.accuracy_by_digit.get(digit)
-        matrix.add_row(f"[bold]{digit}[/]", *cells, "" if recall is None else f"{recall:.2%}")
-    return short, matrix
