@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from batch_classify.decide import probabilities
-from train.calibration import fit_temperature, review_threshold
+from train.calibration import fit_temperature, reject_threshold, review_threshold
 
 LABELS = np.arange(1000, dtype=np.int64) % 10
 ANSWERS = st.lists(
@@ -96,3 +96,22 @@ def test_thresholds_of_small_tables(
     """Order does not matter, equals stand or fall together, and 1 says that nothing reaches the target."""
     found = review_threshold(np.array(confidence), np.array(right, bool), target)
     assert found == threshold
+
+
+@pytest.mark.parametrize(
+    ("scores", "lost", "threshold"),
+    [
+        ([], 0.1, 1.0),
+        ([0.2], 0.0, 0.2),
+        ([0.1, 0.2, 0.3, 0.4], 0.0, 0.4),
+        ([0.4, 0.1, 0.3, 0.2], 0.25, 0.3),
+        ([0.4, 0.1, 0.3, 0.2], 0.49, 0.3),
+        ([0.4, 0.1, 0.3, 0.2], 0.5, 0.2),
+        ([0.5] * 10, 0.3, 0.5),
+    ],
+)
+def test_so_many_digits_are_lost_at_most(scores: list[float], lost: float, threshold: float) -> None:
+    """The threshold is the least that no more than the share of the scores exceeds."""
+    found = reject_threshold(np.array(scores), lost)
+    assert found == threshold
+    assert sum(score > found for score in scores) <= lost * len(scores)

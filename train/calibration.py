@@ -1,4 +1,4 @@
-"""What turns logits into honest confidences, fitted on validation data that no weight was trained on."""
+"""What turns logits into honest answers, fitted on held-out digits that no weight was trained on."""
 
 from __future__ import annotations
 
@@ -40,3 +40,13 @@ def review_threshold(confidence: NDArray[np.float64], right: NDArray[np.bool_], 
     last_of_equals = np.append(np.diff(confidence[order]) < 0, True)
     good = np.flatnonzero((wrong <= target_error * accepted) & last_of_equals)
     return float(confidence[order[good[-1]]]) if len(good) else 1.0
+
+
+def reject_threshold(scores: NDArray[np.float64], lost: float) -> float:
+    """Find the least reject score that at most the share `lost` of digits exceeds.
+
+    `scores` is float64 [N], those of digits, 0 to 1. Gives 1 where there is none.
+    """
+    if not len(scores):
+        return 1.0
+    return float(np.sort(scores)[max(0, len(scores) - 1 - int(lost * len(scores)))])

@@ -21,9 +21,11 @@ from batch_classify.decode import quiet
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.pool import cpu_count, worker_pool
 from batch_classify.prepare import prepare
-from batch_classify.preprocess import preprocess
+from batch_classify.preprocess import SIDE, preprocess
+from batch_classify.row import NO_DIGIT
 from batch_classify.scan import Scan
 from train import public
+from train.clutter import draw_clutter
 from train.generator import Style, draw_scan
 from train.public import Images, Labels
 from train.redraw import redraw
@@ -31,6 +33,7 @@ from train.redraw import redraw
 SYNTHETIC_COUNT = 20_000
 _LARGEST = 320  # px of a drawn scan: larger ones cost time, and `preprocess` reduces them anyway
 _DRAWN = re.compile(r"synthetic(?::([1-9][0-9]{0,7}))?")
+_MODELS = 200  # written digits from which a worker makes pairs at a time
 _CHUNK = 1000  # pictures a worker prepares at a time; part of what a seed means for `synthetic`
 
 
@@ -131,6 +134,19 @@ def redrawn(digits: Digits, seed: int, sheet: int) -> Digits:
     return Digits(_in_parallel(_redraw, parts, seeds), digits.labels).without_blanks()
 
 
+def cluttered(written: Images, count: int, seed: Sequence[int]) -> Images:
+    """Draw `count` scans that show no single digit, and prepare them; the same for the same seed.
+
+    Some show several of the `written` digits, uint8 [N, 28, 28]; see `train.clutter`. What `preprocess`
+    itself tells from a digit is left out, so that fewer come back.
+    """
+    chunks = -(-count // _CHUNK)
+    seeds = np.random.SeedSequence(seed).spawn(chunks + 1)
+    models = written[np.random.default_rng(seeds.pop()).integers(len(written), size=chunks * _MODELS)]
+    parts = [len(part) for part in np.array_split(np.arange(count), chunks)]
+    return _in_parallel(_clutter, parts, np.split(models, chunks), seeds)
+
+
 def folder(root: Path) -> Digits:
     """Read a folder that holds the subfolders 0 to 9; says on stderr which files it had to leave out."""
     images: list[Images] = []
@@ -194,6 +210,23 @@ def _redraw(images: Images, seed: np.random.SeedSequence) -> Images:
 
 def _style(rng: np.random.Generator) -> Style:
     return Style.random(rng).at_most(_LARGEST)
+
+
+def _is_one_of_several(image: Images) -> bool:
+    """Whether `preprocess` may have kept one digit of several, for that would teach that a digit is none."""
+    _, _, width, height = cv2.boundingRect(image)
+    return width < height
+
+
+def _clutter(count: int, written: Images, seed: np.random.SeedSequence) -> Images:
+    rng = np.random.default_rng(seed)
+    images = []
+    for _ in range(count):
+        scan = draw_clutter(rng, written, Style.random(rng).at_most(_LARGEST))
+        found = preprocess(_grey(scan.picture))
+        if found.finding not in NO_DIGIT and not (scan.several and _is_one_of_several(found.image)):
+            images.append(found.image)
+    return np.array(images, np.uint8).reshape(-1, SIDE, SIDE)
 
 
 def _grey(picture: Images) -> Images:

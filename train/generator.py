@@ -176,10 +176,11 @@ def draw_digit(
     how far the hand strays from a model hand; `pen` is any pen unless given.
     """
     pen = pen or Pen.random(rng)
-    return textured(_inked(trace(digit, rng, wildness), rng, pen, size, fill), rng, pen)
+    return textured(inked(trace(digit, rng, wildness), rng, pen, size, fill), rng, pen)
 
 
-def _inked(paths: list[NDArray[np.float64]], rng: Rng, pen: Pen, size: int, fill: float) -> Picture:
+def inked(paths: list[NDArray[np.float64]], rng: Rng, pen: Pen, size: int, fill: float) -> Picture:
+    """Return the ink of strokes, float64 [m, 2] each, together 1 on the longer side, uint8 [size, size]."""
     factor = max(1, -(-_FINE // size))
     side = size * factor
     thickness = max(1.0, pen.width * fill * side)

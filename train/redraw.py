@@ -24,11 +24,14 @@ def redraw(image: Picture, rng: Rng, style: Style | None = None) -> Picture:
     The scan is uint8 [h, w], or [h, w, 3] blue-green-red if its style is in colour.
     """
     style = style or Style.random(rng)
-    return on_paper(_written_again(image, rng, style), rng, style)
+    return on_paper(written_again(image, rng, style), rng, style)
 
 
-def _written_again(image: Picture, rng: Rng, style: Style) -> Picture:
-    """Return the digit's ink without any margin, its longer side being that of the style's digits."""
+def written_again(image: Picture, rng: Rng, style: Style) -> Picture:
+    """Return a digit's ink without any margin, its longer side being that of the style's digits.
+
+    The digit is uint8 [28, 28], ink bright on 0, as `preprocess` makes it.
+    """
     glyph = np.pad(cropped(image), 2)
     fine = _FINE / max(glyph.shape)
     smooth = cv2.GaussianBlur(_scaled(glyph, fine).astype(np.float32), (0, 0), _SMOOTH * fine)
