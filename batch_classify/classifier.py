@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_classify import model as model_folder
-from batch_classify.decide import Prediction, decide, probabilities
-from batch_classify.model import Images, Logits, Model
+from batch_classify.decide import Prediction, Thresholds, decide, probabilities, reject_scores
+from batch_classify.errors import ExitCode, JobError
+from batch_classify.model import Card, Images, Logits, Model
 from batch_classify.preprocess import VERSION, preprocess
 from batch_classify.row import Reason
 
@@ -20,21 +21,28 @@ __all__ = ["Classifier", "Prediction"]
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """A model, and the confidence below which its answers go to a human."""
+    """A model, and when its answers go to a human or are none."""
 
     model: Model
-    review_below: float
+    thresholds: Thresholds
 
     @classmethod
     def load(
-        cls, model: Path | None = None, device: str = "auto", review_below: float | None = None
+        cls,
+        model: Path | None = None,
+        device: str = "auto",
+        review_below: float | None = None,
+        target_error: float | None = None,
     ) -> Classifier:
-        """Load a model folder (default: the shipped one) onto auto, cpu or cuda; threshold from its card.
+        """Load a model folder (default: the shipped one) onto auto, cpu or cuda; thresholds from its card.
 
-        Raises JobError (MODEL, ENVIRONMENT).
+        To a human go the answers below the confidence `review_below`, or else as many as it takes for at most
+        `target_error` of the others to be wrong. Raises JobError (MODEL, ENVIRONMENT, USAGE).
         """
         loaded = model_folder.load(model, device, preprocessing=VERSION)
-        return cls(loaded, loaded.card.review_below if review_below is None else review_below)
+        if review_below is None:
+            review_below = _operating_point(loaded.card, target_error)
+        return cls(loaded, Thresholds(review_below, loaded.card.reject_above))
 
     def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
         """Read scans, each grey uint8 [height, width] of any size and either polarity.
@@ -58,8 +66,25 @@ class Classifier:
         return self.decide(self.model.logits(images), findings)
 
     def decide(self, logits: Logits, findings: Sequence[Reason | None]) -> list[Prediction]:
-        """Turn what the network said, float32 [N, 10], and the N findings into answers."""
-        shares = probabilities(logits, self.model.card.temperature)
+        """Turn what the networks said, float32 [N, 11], and the N findings into answers."""
+        shares = probabilities(logits[:, :10], self.model.card.temperature)
+        scores = reject_scores(logits[:, 10]).tolist()
         return [
-            decide(row, finding, self.review_below) for row, finding in zip(shares, findings, strict=True)
+            decide(row, score, finding, self.thresholds)
+            for row, score, finding in zip(shares, scores, findings, strict=True)
         ]
+
+
+def _operating_point(card: Card, target_error: float | None) -> float:
+    """Return the confidence that keeps a target error. Raises JobError (USAGE) if the card has none."""
+    if target_error is None or target_error == card.target_error:
+        return card.review_below
+    points = {float(target): threshold for target, threshold in card.operating_points.items()}
+    if target_error not in points:
+        known = ", ".join(f"{100 * target:g}%" for target in sorted({*points, card.target_error}))
+        raise JobError(
+            ExitCode.USAGE,
+            f"--target-error {100 * target_error:g}%: the model {card.name} was set for {known}. Choose one "
+            "of these, or set the confidence yourself with --review-below.",
+        )
+    return points[target_error]

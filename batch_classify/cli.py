@@ -13,6 +13,7 @@ import typer
 
 from batch_classify import __version__, console
 from batch_classify.errors import ExitCode, JobError
+from batch_classify.options import TargetError
 
 if TYPE_CHECKING:
     from batch_classify.classifier import Classifier
@@ -96,8 +97,9 @@ def classify(
         float | None,
         typer.Option(min=0, max=1, help="Confidence below which a human should look. Default: the model's."),
     ] = None,
+    target_error: TargetError = None,
     probabilities: Annotated[
-        bool, typer.Option("--probabilities", help="Add the columns p0 to p9 to the table.")
+        bool, typer.Option("--probabilities", help="Add the columns p0 to p9 and reject_score to the table.")
     ] = False,
     formats: Annotated[
         str,
@@ -160,7 +162,7 @@ def classify(
         from batch_classify import job
         from batch_classify.log import JsonLog, TextLog
         from batch_classify.metrics import Metrics
-        from batch_classify.scan import Selection
+        from batch_classify.scan import OneFile, Selection
 
         log = (JsonLog if log_format == "json" else TextLog)(quiet=quiet, verbose=verbose)
         metrics = Metrics(metrics_file, input) if metrics_file else None
@@ -182,7 +184,12 @@ def classify(
             if metrics:
                 metrics.check()
             answers = read_corrections(corrections) if corrections else Corrections()
-            classifier = Classifier.load(model, device, review_below)
+            if review_below is not None and target_error is not None:
+                raise JobError(
+                    ExitCode.USAGE,
+                    "--review-below and --target-error both say what goes to a human. Give one of them.",
+                )
+            classifier = Classifier.load(model, device, review_below, target_error)
             report = job.Report(
                 probabilities=probabilities,
                 page="html" in formats,
@@ -203,9 +210,12 @@ def classify(
                 name = classifier.model.card.name
                 outcome = _folder(input, out or Path("results"), selection, name, run, log)
                 summary = outcome.summary
+            elif out or explain:
+                outcome = run(OneFile(input), results=out or Path("results"), watch=_answer)
+                log.finished(outcome)
+                summary = outcome.summary
             else:
-                results = out or (Path("results") if explain else None)
-                summary = _image(input, results, classifier, answers, run, log)
+                summary = _image(input, classifier, answers)
             if summary.unread > _allowed(max_errors, summary.files):
                 raise JobError(
                     ExitCode.UNREADABLE_FILES,
@@ -245,34 +255,26 @@ def _folder(
     return outcome
 
 
-def _image(
-    file: Path,
-    results: Path | None,
-    classifier: Classifier,
-    answers: Corrections,
-    run: Callable[..., Outcome],
-    log: Log,
-) -> Summary:
-    """Print what one image says, and write a report by `run` only where `results` is given."""
-    from batch_classify import job, present
+def _image(file: Path, classifier: Classifier, answers: Corrections) -> Summary:
+    """Print what one image says, and write nothing."""
+    from batch_classify import job
     from batch_classify.report.summary import Summary
     from batch_classify.scan import OneFile
 
-    def watch(cards: Sequence[Card]) -> None:
-        for card in cards:
-            console.answer(present.answer(card.row))
-
-    if results is not None:
-        outcome = run(OneFile(file), results=results, watch=watch)
-        log.finished(outcome)
-        return outcome.summary
     summary = Summary()
     for found in job.classify(OneFile(file), classifier, job.IN_THIS_PROCESS):
         cards = job.corrected(found, answers)
-        watch(cards)
+        _answer(cards)
         for card in cards:
             summary.add(card.row)
     return summary
+
+
+def _answer(cards: Sequence[Card]) -> None:
+    from batch_classify import present
+
+    for card in cards:
+        console.answer(present.answer(card.row))
 
 
 def _check_input(path: Path) -> None:

@@ -1,6 +1,6 @@
 """Logits to an answer: label, confidence, status and reason.
 
-Knows a model's temperature and threshold; knows nothing of pictures, files or how the logits were made.
+Knows a model's temperature and thresholds; knows nothing of pictures, files or how the logits were made.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_classify.row import Reason, Row, Status
+from batch_classify.row import NO_DIGIT, Reason, Row, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,8 @@ class Prediction:
     """What one picture says; `None` where no digit is claimed.
 
     `confidence` and `second_confidence` are calibrated probabilities, 0 to 1; `probabilities` are those
-    of all ten digits, and are there even where the picture was rejected.
+    of all ten digits, and are there even where the picture was rejected. `reject_score` is how surely there
+    is no single digit, 0 to 1: 1 where the picture itself shows it, and 0 if the model cannot tell.
     """
 
     status: Status
@@ -28,6 +29,7 @@ class Prediction:
     second_label: int | None
     second_confidence: float | None
     probabilities: tuple[float, ...]
+    reject_score: float
 
     def on(self, row: Row) -> Row:
         """Return the row of a picture with this answer in it."""
@@ -40,7 +42,19 @@ class Prediction:
             second_label=self.second_label,
             second_confidence=self.second_confidence,
             probabilities=self.probabilities,
+            reject_score=self.reject_score,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """When an answer goes to a human, and when none is given.
+
+    `review_below` is a confidence and `reject_above` a reject score, both 0 to 1.
+    """
+
+    review_below: float
+    reject_above: float = 1.0
 
 
 def probabilities(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
@@ -54,20 +68,30 @@ def probabilities(logits: NDArray[np.float32], temperature: float) -> NDArray[np
     return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
 
-def decide(probabilities: NDArray[np.float64], finding: Reason | None, review_below: float) -> Prediction:
-    """Decide on one picture from its probabilities, float64 [10], and what the picture itself showed."""
+def reject_scores(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return how surely each picture shows no digit, float64 [N] from 0 to 1, of its logits float32 [N]."""
+    return np.asarray(0.5 * (1 + np.tanh(logits.astype(np.float64) / 2)))  # the logistic function
+
+
+def decide(
+    probabilities: NDArray[np.float64], reject_score: float, finding: Reason | None, thresholds: Thresholds
+) -> Prediction:
+    """Decide on one picture from its probabilities, float64 [10], its score, and what it showed by itself."""
     shares = tuple(probabilities.tolist())
-    if finding is not None:
-        return Prediction(Status.REJECTED, finding, None, None, None, None, shares)
+    if finding in NO_DIGIT:
+        return Prediction(Status.REJECTED, finding, None, None, None, None, shares, 1.0)
+    if reject_score > thresholds.reject_above:
+        return Prediction(Status.REJECTED, Reason.NOT_A_DIGIT, None, None, None, None, shares, reject_score)
     # Stable, so that of two equal probabilities the smaller digit comes first on every machine.
     first, second = np.argsort(-probabilities, kind="stable")[:2].tolist()
-    doubtful = shares[first] < review_below
+    reason = Reason.LOW_CONFIDENCE if shares[first] < thresholds.review_below else finding
     return Prediction(
-        status=Status.REVIEW if doubtful else Status.OK,
-        reason=Reason.LOW_CONFIDENCE if doubtful else None,
+        status=Status.OK if reason is None else Status.REVIEW,
+        reason=reason,
         label=first,
         confidence=shares[first],
         second_label=second,
         second_confidence=shares[second],
         probabilities=shares,
+        reject_score=reject_score,
     )

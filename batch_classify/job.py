@@ -201,6 +201,7 @@ def classify_folder(
     device: str = "auto",
     selection: Selection = ALL_IMAGES,
     review_below: float | None = None,
+    target_error: float | None = None,
     probabilities: bool = False,
     corrections: Path | None = None,
     effort: Effort = IN_THIS_PROCESS,
@@ -212,7 +213,7 @@ def classify_folder(
     Raises JobError (INPUT, MODEL, ENVIRONMENT, USAGE).
     """
     answers = read_corrections(corrections) if corrections else NO_CORRECTIONS
-    classifier = Classifier.load(model, device, review_below)
+    classifier = Classifier.load(model, device, review_below, target_error)
     with TemporaryDirectory() as place:
         path = Path(place) / TABLE
         with Table(path, probabilities=probabilities) as table:
@@ -365,7 +366,7 @@ def _settings(
     selection = candidates.selection if isinstance(candidates, Scan) else ALL_IMAGES
     return {
         "device": classifier.model.device,
-        "review_below": classifier.review_below,
+        **asdict(classifier.thresholds),
         **asdict(effort),
         **asdict(report),
         **asdict(neighbours),

@@ -37,8 +37,10 @@ Runtime = Callable[[Images], Logits]
 class Card:
     """What a model says about itself; the contents of card.json.
 
-    `review_below` is the confidence under which an answer goes to a human, set on validation data so
-    that at most `target_error` of the accepted answers are wrong. `files` holds the SHA-256 of the others.
+    `review_below` is the confidence under which an answer goes to a human, set on held-out digits so that at
+    most `target_error` of the accepted answers are wrong; `operating_points` has it for other target errors.
+    `judge` holds the layers of the second network, which tells digits from what is none: a picture whose
+    reject score is above `reject_above` is no digit. `files` holds the SHA-256 of the others.
     """
 
     name: str
@@ -47,6 +49,9 @@ class Card:
     temperature: float
     review_below: float
     target_error: float
+    operating_points: Mapping[str, float] = field(default_factory=dict)
+    judge: Sequence[Mapping[str, Any]] | None = None
+    reject_above: float = 1.0
     classes: Sequence[int] = tuple(range(10))
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
@@ -63,8 +68,9 @@ class Card:
 class Model:
     """A loaded model: its card, the hash of its card, the device it runs on and its network.
 
-    `logits` takes uint8 [N, 28, 28], ink bright on 0, and gives float32 [N, 10]. On CPU a picture's
-    logits are the same to the bit whatever else is in the batch.
+    `logits` takes uint8 [N, 28, 28], ink bright on 0, and gives float32 [N, 11]: of the ten digits, and of
+    there being none (minus infinity without a judge). On CPU a picture's logits are the same to the bit
+    whatever else is in the batch.
     """
 
     card: Card
@@ -166,8 +172,10 @@ def _check(card: Card) -> None:
         raise ValueError("its classes are not the digits 0 to 9")
     if not 0 < card.temperature < math.inf:
         raise ValueError("its temperature is not above 0")
-    if not 0 <= card.review_below <= 1:
-        raise ValueError("its review_below is not between 0 and 1")
+    named = {"review_below": card.review_below, "reject_above": card.reject_above}
+    for name, threshold in {**named, **card.operating_points}.items():
+        if not 0 <= threshold <= 1:
+            raise ValueError(f"its {name} is not between 0 and 1")
     if not {ONNX, WEIGHTS} <= card.files.keys():
         raise ValueError(f"it does not name {ONNX} and {WEIGHTS}")
     if any(Path(name).name != name for name in card.files):
@@ -185,14 +193,23 @@ def _onnxruntime(folder: Path, onnx: bytes) -> Runtime:
     options.log_severity_level = 3  # errors only: they come back as exceptions too
     try:
         session = ort.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+        outputs = [output.name for output in session.get_outputs()]
         session.run(["logits"], {"images": np.zeros((1, 28, 28), np.uint8)})
     except Exception as error:  # onnxruntime has no common base class for its errors
         raise _bad(folder, f"cannot be run by onnxruntime ({error})") from error
 
+    wanted = [name for name in ("logits", "reject_score") if name in outputs]
+
     def run(images: Images) -> Logits:
-        return np.asarray(session.run(["logits"], {"images": images})[0], np.float32)
+        return _joined(*session.run(wanted, {"images": images}))
 
     return run
+
+
+def _joined(logits: Logits, scores: Logits | None = None) -> Logits:
+    """Return the logits [N, 10] with the reject scores [N] as their last column."""
+    last = np.full(len(logits), -np.inf, np.float32) if scores is None else scores
+    return np.column_stack([logits, last]).astype(np.float32, copy=False)
 
 
 def _torch(folder: Path, card: Card, device: str, weights: bytes) -> Runtime:
@@ -200,10 +217,10 @@ def _torch(folder: Path, card: Card, device: str, weights: bytes) -> Runtime:
     from safetensors import SafetensorError
     from safetensors.torch import load as load_weights
 
-    from batch_classify.network import build
+    from batch_classify.network import build_model
 
     try:
-        network = build(card.architecture)
+        network = build_model(card.architecture, card.judge)
         network.load_state_dict(load_weights(weights))
     except (ValueError, RuntimeError, SafetensorError) as error:
         raise _bad(folder, f"cannot be loaded by torch ({error})") from error
@@ -213,8 +230,9 @@ def _torch(folder: Path, card: Card, device: str, weights: bytes) -> Runtime:
         full = np.zeros((-(-len(images) // _TORCH_BATCH) * _TORCH_BATCH, *images.shape[1:]), np.uint8)
         full[: len(images)] = images
         with torch.inference_mode():
-            parts = [network(part.to(device)).cpu() for part in torch.from_numpy(full).split(_TORCH_BATCH)]
-        return np.asarray(torch.cat(parts).numpy()[: len(images)], np.float32)
+            parts = [network(part.to(device)) for part in torch.from_numpy(full).split(_TORCH_BATCH)]
+        outputs = (torch.cat(output).float().cpu().numpy() for output in zip(*parts, strict=True))
+        return _joined(*outputs)[: len(images)]
 
     return run
 

@@ -105,8 +105,33 @@ _LAYERS: dict[str, Callable[..., nn.Module]] = {
 }
 
 
-def build(architecture: Architecture) -> nn.Sequential:
-    """Build the network; input uint8 [N, 28, 28], output logits float32 [N, 10].
+class ReaderAndJudge(nn.Module):
+    """The network that reads the digit, and beside it the one that judges whether there is one.
+
+    Takes uint8 [N, 28, 28] and gives the logits float32 [N, 10] and, with a judge, the reject score
+    float32 [N]: the logarithm of the odds that there is no digit.
+    """
+
+    def __init__(self, reader: nn.Module, judge: nn.Module | None) -> None:
+        super().__init__()
+        self.reader, self.judge = reader, judge
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Read and judge a batch."""
+        logits: torch.Tensor = self.reader(images)
+        if self.judge is None:
+            return (logits,)
+        verdict = self.judge(images)
+        return logits, verdict[:, 1] - verdict[:, 0]
+
+
+def build_model(architecture: Architecture, judge: Architecture | None) -> ReaderAndJudge:
+    """Build both networks of a model, untrained. Raises ValueError as `build` does."""
+    return ReaderAndJudge(build(architecture), None if judge is None else build(judge, outputs=2))
+
+
+def build(architecture: Architecture, outputs: int = 10) -> nn.Sequential:
+    """Build a network; input uint8 [N, 28, 28], output logits float32 [N, outputs].
 
     Raises ValueError if a layer is unknown or the layers do not fit together.
     """
@@ -115,8 +140,8 @@ def build(architecture: Architecture) -> nn.Sequential:
         logits = network(torch.zeros(1, 28, 28, dtype=torch.uint8))  # gives the lazy layers their sizes
     except (KeyError, TypeError, RuntimeError) as error:
         raise ValueError(f"the layers do not make a network ({error})") from error
-    if logits.shape != (1, 10):
-        raise ValueError(f"the network gives {tuple(logits.shape[1:])} instead of ten logits")
+    if logits.shape != (1, outputs):
+        raise ValueError(f"the network gives {tuple(logits.shape[1:])} instead of {outputs} logits")
     return network
 
 

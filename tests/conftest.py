@@ -45,6 +45,7 @@ def fake_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         temperature=1.5,
         review_below=0.5,
         target_error=0.01,
+        operating_points={"0.01": 0.5, "0.001": 0.9},
     )
     folder = tmp_path_factory.mktemp("models") / "fake"
     write_model(folder, build(architecture), card)

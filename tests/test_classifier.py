@@ -9,6 +9,7 @@ import pytest
 
 import batch_classify
 from batch_classify.classifier import Classifier
+from batch_classify.errors import ExitCode, JobError
 from batch_classify.row import Reason, Status
 from train.generator import draw_digit
 
@@ -57,4 +58,25 @@ def test_the_threshold_can_be_chosen(
 
 def test_without_a_choice_the_threshold_is_the_models(classifier: Classifier) -> None:
     """The card's threshold holds."""
-    assert classifier.review_below == classifier.model.card.review_below
+    assert classifier.thresholds.review_below == classifier.model.card.review_below
+
+
+@pytest.mark.parametrize(("target_error", "review_below"), [(None, 0.5), (0.01, 0.5), (0.001, 0.9)])
+def test_a_target_error_has_its_threshold(
+    fake_model: Path, target_error: float | None, review_below: float
+) -> None:
+    """The card knows which confidence keeps it."""
+    found = Classifier.load(fake_model, "cpu", target_error=target_error)
+    assert found.thresholds.review_below == review_below
+
+
+def test_a_threshold_goes_before_a_target_error(fake_model: Path) -> None:
+    """Whoever names a confidence gets it."""
+    assert Classifier.load(fake_model, "cpu", 0.7, 0.001).thresholds.review_below == 0.7
+
+
+def test_a_target_error_that_the_card_does_not_know(fake_model: Path) -> None:
+    """It is wrong usage, and the message says which there are and what else to do."""
+    with pytest.raises(JobError, match=r"0\.5%.*fake was set for 0\.1%, 1%.*--review-below") as caught:
+        Classifier.load(fake_model, "cpu", target_error=0.005)
+    assert caught.value.code is ExitCode.USAGE

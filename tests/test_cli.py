@@ -131,6 +131,9 @@ def test_unreadable_files_beyond_the_allowance_give_a_code(
         (["scans", "--max-errors", "few"], ExitCode.USAGE, "few"),
         (["scans", "--max-errors", "-1"], ExitCode.USAGE, "-1"),
         (["scans", "--review-below", "2"], ExitCode.USAGE, "--review-below"),
+        (["scans", "--target-error", "half"], ExitCode.USAGE, "no share"),
+        (["scans", "--target-error", "0.7%"], ExitCode.USAGE, "was set for"),
+        (["scans", "--target-error", "1%", "--review-below", "0.5"], ExitCode.USAGE, "Give one of them"),
         (["scans", "--workers", "0"], ExitCode.USAGE, "--workers"),
         (["scans", "--settle", "-1"], ExitCode.USAGE, "--settle"),
         (["scans", "--wait", "soon"], ExitCode.USAGE, "--wait"),
@@ -222,6 +225,18 @@ def test_globs_choose_the_files(scans: Path, fake_model: Path, tmp_path: Path) -
     assert call(scans, "-m", fake_model, *options, cwd=tmp_path).returncode == ExitCode.OK
     rows = (tmp_path / "results" / "latest" / "predictions.csv").read_text().splitlines()[1:]
     assert [row.split(",")[0] for row in rows] == ["2.png", "scan-without-name"]
+
+
+@pytest.mark.parametrize(("target", "review_below"), [("1%", 0.5), ("0.1%", 0.9)])
+def test_a_target_error_sets_the_threshold(
+    scans: Path, fake_model: Path, tmp_path: Path, target: str, review_below: float
+) -> None:
+    """The run's record says which confidence the model's card has for it."""
+    done = call(scans, "-m", fake_model, "--target-error", target, cwd=tmp_path)
+    assert done.returncode in (ExitCode.OK, ExitCode.UNREADABLE_FILES), done.stderr
+    record = json.loads((tmp_path / "results" / "latest" / "run.json").read_text())
+    assert record["settings"]["review_below"] == review_below
+    assert record["settings"]["reject_above"] == 1.0
 
 
 def test_version_and_help_answer(tmp_path: Path) -> None:
@@ -351,6 +366,13 @@ def test_programs_get_json_and_figures(scans: Path, fake_model: Path, tmp_path: 
     assert (end["event"], end["code"]) == ("end", ExitCode.INPUT)
     assert "missing" in end["message"]
     assert '"} 3\n' in (tmp_path / "digits.prom").read_text()
+
+
+def test_figures_of_one_image(scans: Path, fake_model: Path, tmp_path: Path) -> None:
+    """A report on one image has its figures too."""
+    options = ["-m", fake_model, "--metrics-file", "digits.prom", "--out", "results"]
+    assert call(scans / "1.png", *options, cwd=tmp_path).returncode == ExitCode.OK
+    assert "batch_classify_rows" in (tmp_path / "digits.prom").read_text()
 
 
 def test_results_inside_the_input_are_never_scanned(scans: Path, fake_model: Path, tmp_path: Path) -> None:

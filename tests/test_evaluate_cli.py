@@ -86,6 +86,27 @@ def test_a_program_gets_json(run: Runner, digits: Path, tmp_path: Path) -> None:
     assert sum(map(sum, figures["confusion"])) == 42
 
 
+def test_scans_of_no_digit_are_counted_apart(run: Runner, digits: Path) -> None:
+    """Their subfolders have a table and figures of their own, and change none of the digits'."""
+    before = json.loads(run(digits, "--json", "-").stdout)
+    (digits / "blank").mkdir()
+    cv2.imwrite(str(digits / "blank" / "a.png"), np.full((40, 40), 250, np.uint8))
+    after = json.loads(run(digits, "--json", "-").stdout)
+    others = after.pop("others")
+    assert before.pop("others") == {}
+    assert after == before
+    assert (others["blank"]["count"], others["blank"]["caught"]) == (1, 1.0)
+    assert "scans of no digit" in run(digits).stdout
+
+
+def test_a_target_error_is_measured(run: Runner, digits: Path) -> None:
+    """Its threshold is the one that counts, and each of the card's has its figures."""
+    figures = json.loads(run(digits, "--json", "-", "--target-error", "0.1%").stdout)
+    assert figures["review_below"] == 0.9
+    assert list(figures["operating_points"]) == ["0.01", "0.001"]
+    assert figures["accepted"] == figures["operating_points"]["0.001"]["accepted"]
+
+
 def test_a_page_on_request(run: Runner, digits: Path, tmp_path: Path) -> None:
     """It is written beside the table, and shows the mistakes."""
     page = tmp_path / "page.html"

@@ -17,8 +17,8 @@ from torch import nn
 from typer.testing import CliRunner, Result
 
 from batch_classify.errors import ExitCode, JobError
-from batch_classify.model import CARD, ONNX, WEIGHTS, Card, Model, load, sha256_of
-from batch_classify.network import Architecture, build
+from batch_classify.model import CARD, ONNX, WEIGHTS, Card, Model, _torch, load, sha256_of
+from batch_classify.network import Architecture, build, build_model
 from batch_classify.preprocess import VERSION
 from train.cli import app
 from train.export import check_out, write_model
@@ -99,8 +99,9 @@ def test_onnx_and_torch_say_the_same(network: nn.Module, written: tuple[Path, Ca
     with torch.inference_mode():
         expected = network.eval()(torch.from_numpy(images)).numpy()
     found = model.logits(images)
-    assert (found.shape, found.dtype) == ((n, 10), np.float32)
-    assert np.abs(found - expected).max() < 1e-4
+    assert (found.shape, found.dtype) == ((n, 11), np.float32)
+    assert np.abs(found[:, :10] - expected).max() < 1e-4
+    assert np.all(found[:, 10] == -np.inf)
     assert np.ptp(expected) > 0.1
 
 
@@ -120,17 +121,17 @@ def test_a_cascade_says_the_same(tmp_path: Path, share: float, turns: list[float
     write_model(tmp_path / "model", cascade, card())
     model = load(tmp_path / "model", "cpu", preprocessing=VERSION)
     found = model.logits(images)
-    assert np.abs(found - expected).max() < 1e-4
+    assert np.abs(found[:, :10] - expected).max() < 1e-4
     assert np.array_equal(found, np.concatenate([model.logits(image[None]) for image in images]))
 
 
 def test_the_weights_make_the_same_network_again(network: nn.Module, written: tuple[Path, Card]) -> None:
     """The card's layers with the stored weights are the network that was trained, to the bit."""
     folder, returned = written
-    again = build(returned.architecture)
+    again = build_model(returned.architecture, None)
     again.load_state_dict(load_file(folder / WEIGHTS))
     for name, values in network.state_dict().items():
-        assert torch.equal(again.state_dict()[name], values)
+        assert torch.equal(again.state_dict()[f"reader.{name}"], values)
 
 
 @pytest.mark.usefixtures("quick")
@@ -261,6 +262,23 @@ def test_extras_stay_in_their_place(network: nn.Module, tmp_path: Path, name: st
     assert names_in(tmp_path) == set()
 
 
+def test_a_judge_has_an_output_of_its_own(network: nn.Module, tmp_path: Path) -> None:
+    """Its score, the difference of its two logits, is the last column in both runtimes."""
+    layers = [LAYERS[0], {"layer": "flatten"}, {"layer": "linear", "out_features": 2}]
+    torch.manual_seed(1)
+    judge = build(layers, outputs=2)
+    images = pictures(5)
+    with torch.inference_mode():
+        verdicts = judge(torch.from_numpy(images)).numpy()
+    folder = tmp_path / "model"
+    write_model(folder, network, replace(card(), judge=layers), check=images, judge=judge)
+    model = load(folder, "cpu", preprocessing=VERSION)
+    found = model.logits(images)
+    assert np.abs(found[:, 10] - (verdicts[:, 1] - verdicts[:, 0])).max() < 1e-4
+    torch_says = _torch(folder, model.card, "cpu", (folder / WEIGHTS).read_bytes())(images)
+    assert np.abs(torch_says - found).max() < 1e-4
+
+
 @pytest.mark.parametrize("count", [1, 300], ids=["less than a batch", "more than a batch"])
 def test_the_runtimes_are_compared(network: nn.Module, tmp_path: Path, count: int) -> None:
     """The card says how far onnxruntime's logits are from torch's, and keeps its other metrics."""
@@ -270,7 +288,7 @@ def test_the_runtimes_are_compared(network: nn.Module, tmp_path: Path, count: in
     model = load(tmp_path / "model", "cpu", preprocessing=VERSION)
     with torch.inference_mode():
         expected = network.eval()(torch.from_numpy(images)).numpy()
-    difference = float(np.abs(model.logits(images) - expected).max())
+    difference = float(np.abs(model.logits(images)[:, :10] - expected).max())
     assert after.metrics["onnx_difference"] == pytest.approx(difference, abs=1e-5)
     assert after.metrics["onnx_difference"] < 1e-4
     assert after.metrics["validation"] == {"accuracy": 0.5}
@@ -423,8 +441,8 @@ def test_a_stopped_training_becomes_a_model(tmp_path: Path, monkeypatch: pytest.
     assert "after 2 epochs" in result.stderr
     (weights, expected) = kept[0]
     again = load_file(tmp_path / "model" / WEIGHTS)
-    assert again.keys() == weights.keys()
-    assert all(torch.equal(again[name], values.cpu()) for name, values in weights.items())
+    assert again.keys() == {f"reader.{name}" for name in weights}
+    assert all(torch.equal(again[f"reader.{name}"], values.cpu()) for name, values in weights.items())
     found = load(tmp_path / "model", "cpu", preprocessing=VERSION).card
     assert (found.temperature, found.review_below) == (expected.temperature, expected.review_below)
     assert found.metrics["validation"] == expected.metrics["validation"]

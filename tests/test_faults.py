@@ -23,6 +23,7 @@ from batch_classify import intake as intake_module
 from batch_classify import ledger as ledger_module
 from batch_classify import prepare as prepare_module
 from batch_classify.classifier import Classifier
+from batch_classify.decide import Thresholds
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.job import IN_THIS_PROCESS, Effort, Neighbours, Report, run
 from batch_classify.ledger import DAMAGED, LEDGER
@@ -409,7 +410,7 @@ def test_whatever_earlier_runs_did_the_table_is_that_of_the_first(
             path.write_bytes(path.read_bytes()[:80])
         elif change == "loose":
             doubt = 0.99
-        now = Classifier(classifier.model, doubt)
+        now = Classifier(classifier.model, Thresholds(doubt))
         run(Scan(scans), now, results, effort=IN_THIS_PROCESS, report=TABLE_ONLY, neighbours=neighbours)
     with_ledger = run(Scan(scans), classifier, results, effort=IN_THIS_PROCESS, report=TABLE_ONLY)
     without = run(Scan(scans), classifier, place / "new", effort=IN_THIS_PROCESS, report=TABLE_ONLY)

@@ -81,6 +81,9 @@ def onnx_of_rubbish(folder: Path) -> None:
         (card_with(temperature=0), "temperature"),
         (card_with(temperature="warm"), CARD),
         (card_with(review_below=1.5), "review_below"),
+        (card_with(reject_above=-0.1), "reject_above"),
+        (card_with(operating_points={"0.01": 2}), "0.01 is not between"),
+        (card_with(operating_points=[0.5]), CARD),
         (card_with(classes=["a", "b"]), "classes"),
         (card_with(surprise=1), "surprise"),
         (card_with(temperature=float("inf")), "temperature"),
@@ -150,7 +153,7 @@ def test_both_runtimes_agree(images: np.ndarray, monkeypatch: pytest.MonkeyPatch
         images
     )
     onnx_logits = load(DEFAULT_MODEL, "cpu", preprocessing=VERSION).logits(images)
-    assert torch_logits.shape == onnx_logits.shape == (70, 10)
+    assert torch_logits.shape == onnx_logits.shape == (70, 11)
     assert torch_logits.dtype == onnx_logits.dtype == np.float32
     assert np.abs(torch_logits - onnx_logits).max() < 1e-4 * np.abs(onnx_logits).max()
 

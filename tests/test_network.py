@@ -66,10 +66,10 @@ def test_pixels_are_normalised() -> None:
         ([FLATTEN, TEN], "do not make a network"),
         ([NORMALISE, FLATTEN, POOL, FLATTEN, TEN], "instead of ten|do not make"),
         ([NORMALISE, *[POOL] * 5, FLATTEN, TEN], "do not make a network"),
-        ([NORMALISE, FLATTEN, {"layer": "linear", "out_features": 11}], "instead of ten logits"),
-        ([NORMALISE, TEN], "instead of ten logits"),
+        ([NORMALISE, FLATTEN, {"layer": "linear", "out_features": 11}], "instead of 10 logits"),
+        ([NORMALISE, TEN], "instead of 10 logits"),
         ([NORMALISE, {"layer": "dropout", "p": 2}, FLATTEN, TEN], "between 0 and 1"),
-        ([], "instead of ten logits"),
+        ([], "instead of 10 logits"),
     ],
 )
 def test_layers_that_make_no_network(layers: list[Any], problem: str) -> None:

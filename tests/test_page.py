@@ -37,7 +37,7 @@ VALIDATION = {
     "accuracy_by_confidence": {"0.5": [2, 0.5], "0.999": [90, 1.0]},
 }
 SETTINGS = {"review_below": 0.84, "batch_size": 64}
-RUN = Run(NOW, NOW, "/scans/box 7", 0, {}, SETTINGS, {}, "default", "ab" * 32, {"validation": VALIDATION})
+RUN = Run(NOW, NOW, "/scans/box 7", 0, {}, SETTINGS, {}, "default", "ab" * 32, {"held_out": VALIDATION})
 SCAN = np.full((60, 40), 200, np.uint8)
 SEEN = np.eye(28, dtype=np.uint8) * 255
 CARDS = [
@@ -134,10 +134,10 @@ def test_what_the_page_says(path: Path, said: str) -> None:
     "metrics",
     [
         {},
-        {"validation": 3},
-        {"validation": {"count": "many"}},
-        {"validation": VALIDATION | {"accuracy_by_confidence": {"0.3": [1, 1.0]}}},
-        {"validation": VALIDATION | {"accuracy_by_confidence": [1, 2]}},
+        {"held_out": 3},
+        {"held_out": {"count": "many"}},
+        {"held_out": VALIDATION | {"accuracy_by_confidence": {"0.3": [1, 1.0]}}},
+        {"held_out": VALIDATION | {"accuracy_by_confidence": [1, 2]}},
     ],
 )
 def test_a_card_without_figures(path: Path, metrics: dict[str, object]) -> None:

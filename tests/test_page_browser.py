@@ -17,6 +17,7 @@ import pytest
 
 from batch_classify.classifier import Classifier
 from batch_classify.corrections import Correction, Corrections, read_corrections
+from batch_classify.decide import Thresholds
 from batch_classify.job import IN_THIS_PROCESS, classify, run
 from batch_classify.report.card import Card
 from batch_classify.scan import Scan
@@ -53,7 +54,7 @@ def folder(scans: Path, classifier: Classifier, tmp_path_factory: pytest.TempPat
     """The folder of a run in which about half of the digits need a look."""
     shares = (card.row.confidence for card in cards_of(scans, classifier))
     sure = sorted(share for share in shares if share is not None)
-    doubting = replace(classifier, review_below=sure[len(sure) // 2])
+    doubting = replace(classifier, thresholds=Thresholds(sure[len(sure) // 2]))
     return run(Scan(scans), doubting, tmp_path_factory.mktemp("results"), effort=IN_THIS_PROCESS).folder
 
 
@@ -288,7 +289,9 @@ def test_another_run_has_its_own_answers(
 ) -> None:
     """The answers of one run do not show up in another."""
     press(opened(context, folder), "1", "2")
-    other = run(Scan(scans), replace(classifier, review_below=1.0), tmp_path, effort=IN_THIS_PROCESS).folder
+    other = run(
+        Scan(scans), replace(classifier, thresholds=Thresholds(1.0)), tmp_path, effort=IN_THIS_PROCESS
+    ).folder
     assert opened(context, other).locator("#progress").inner_text().startswith("0 of")
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from batch_classify.errors import ExitCode, JobError
 from train.architectures import ARCHITECTURES, DEFAULT
-from train.presets import arch_of, data_of, recipe_of
+from train.presets import arch_of, data_of, nondigits_of, recipe_of
 
 TUTORIALS = [name for name in ARCHITECTURES if not name.startswith("vgg-")]
 
@@ -28,6 +28,12 @@ def test_a_tutorials_network_is_trained_as_there(name: str, epochs: int, batch_s
     assert (recipe.optimiser, recipe.schedule, recipe.weight_decay) == ("adam", "constant", 0)
     assert recipe.augment == "none" and not recipe.ema
     assert data_of(name) == ("mnist",)
+
+
+def test_how_many_scans_without_a_digit() -> None:
+    """The networks for real scans get a judge unless time is short; the tutorials' have none."""
+    assert nondigits_of(DEFAULT, None) == nondigits_of("vgg-tiny", "best") == 20_000
+    assert nondigits_of("vgg-tiny", "quick") == nondigits_of("cnn-2", None) == 0
 
 
 def test_each_tutorial_is_covered() -> None:

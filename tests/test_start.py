@@ -41,14 +41,21 @@ def test_the_network_of_a_start(fake_model: Path) -> None:
     assert fresh(torch.zeros(2, 28, 28, dtype=torch.uint8)).shape == (2, 10)
 
 
-@pytest.mark.parametrize("arch", [None, DEFAULT])
+SHIPPED = "vgg-cascade-wide"
+
+
+@pytest.mark.parametrize("arch", [None, SHIPPED])
 def test_from_the_shipped_model(arch: str | None) -> None:
     """Its network has a name here, and its weights and the hash of its card come along."""
     start, (card, sha256) = start_from(arch, DEFAULT_MODEL), read_card(DEFAULT_MODEL)
-    assert (start.arch, start.architecture, start.sha256) == (DEFAULT, card.architecture, sha256)
+    assert (start.arch, start.architecture, start.sha256) == (SHIPPED, card.architecture, sha256)
     assert start.weights is not None
     expected = load_file(DEFAULT_MODEL / WEIGHTS)
-    assert all(torch.equal(value, expected[name]) for name, value in start.weights.items())
+    assert all(torch.equal(value, expected[f"reader.{name}"]) for name, value in start.weights.items())
+    assert start.judge is not None
+    assert start.judge.reject_above == card.reject_above
+    judge = start.judge.network.state_dict()
+    assert all(torch.equal(value, expected[f"judge.{name}"]) for name, value in judge.items())
 
 
 def test_from_a_network_without_a_name(fake_model: Path) -> None:
@@ -60,7 +67,7 @@ def test_from_a_network_without_a_name(fake_model: Path) -> None:
 
 def test_another_network(fake_model: Path) -> None:
     """The network that is asked for must be the model's own; the message names both and the way out."""
-    assert "vgg-cascade. Leave out --arch" in error_of(ExitCode.USAGE, "cnn-2", DEFAULT_MODEL)
+    assert "vgg-cascade-wide. Leave out --arch" in error_of(ExitCode.USAGE, "cnn-2", DEFAULT_MODEL)
     assert "another network" in error_of(ExitCode.USAGE, "cnn-2", fake_model)
     assert "cnn-9" in error_of(ExitCode.USAGE, "cnn-9", fake_model)
 

@@ -90,13 +90,16 @@ def test_only_what_must_be_quoted_is(file: str, cell: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("probabilities", "tail"), [(TENTHS, ",0.100000" * 10 + "\n"), (None, "," * 10 + "\n")]
+    ("probabilities", "score", "tail"),
+    [(TENTHS, 0.25, ",0.100000" * 10 + ",0.250000\n"), (None, None, "," * 11 + "\n")],
 )
-def test_probabilities_come_last(probabilities: tuple[float, ...] | None, tail: str) -> None:
-    """Ten more columns hold the probabilities, empty where a row has none."""
-    row = Row("7.png", None, Status.OK, sha256=SHA, probabilities=probabilities)
+def test_probabilities_come_last(
+    probabilities: tuple[float, ...] | None, score: float | None, tail: str
+) -> None:
+    """Eleven more columns hold the probabilities and the reject score, empty where a row has none."""
+    row = Row("7.png", None, Status.OK, sha256=SHA, probabilities=probabilities, reject_score=score)
     assert to_line(row, probabilities=True) == f"7.png,,,,ok,,,,,,{SHA}{tail}"
-    assert columns(True) == (*COLUMNS, *(f"p{digit}" for digit in range(10)))
+    assert columns(True) == (*COLUMNS, *(f"p{digit}" for digit in range(10)), "reject_score")
 
 
 def test_the_file_is_plain_utf8(path: Path) -> None:

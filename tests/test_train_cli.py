@@ -26,10 +26,12 @@ from train.generator import batch
 
 @pytest.fixture(scope="module", autouse=True)
 def own_process() -> Iterator[None]:
-    """Give SIGTERM back to pytest after the command has taken it, and train in one thread, for speed."""
+    """Give SIGTERM back to pytest after the command has taken it; for speed one thread and little clutter."""
     before, threads = signal.getsignal(signal.SIGTERM), torch.get_num_threads()
     torch.set_num_threads(1)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("train.presets._NONDIGITS", 24)
+        yield
     torch.set_num_threads(threads)
     signal.signal(signal.SIGTERM, before)
 
@@ -66,9 +68,11 @@ def test_fit_writes_a_model(fitted: tuple[Result, Path]) -> None:
     result, out = fitted
     assert result.exit_code == ExitCode.OK, result.stderr
     model = load(out, "cpu", preprocessing=VERSION)
-    assert model.logits(np.zeros((2, 28, 28), np.uint8)).shape == (2, 10)
+    assert model.logits(np.zeros((2, 28, 28), np.uint8)).shape == (2, 11)
     assert model.card.name == out.name
     assert model.card.training["digits"] == 55
+    assert model.card.training["nondigits"] == 24
+    assert model.card.judge is not None
     assert model.card.metrics["validation"]["count"] == 5
     assert model.card.training["epochs"] == 1
 
@@ -173,6 +177,7 @@ def test_a_terminated_fit_can_be_resumed(digits: Path, tmp_path: Path) -> None:
         (["fit", "--arch", "cnn-9"], ExitCode.USAGE, "mlp-128-64"),
         (["fit", "--preset", "slow"], ExitCode.USAGE, "quick, standard, best"),
         (["fit", "--arch", "cnn-2", "--preset", "best"], ExitCode.USAGE, "tutorial"),
+        (["fit", "--average"], ExitCode.USAGE, "--average needs a model"),
         (["fit", "--init", "{tmp}/none"], ExitCode.MODEL, "model folder"),
         (["fit", "--init", "{fake}", "--arch", "cnn-2"], ExitCode.USAGE, "Leave out --arch"),
         (["fit", "--data", "{digits}", "--resume"], ExitCode.INPUT, "there is none"),

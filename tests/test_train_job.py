@@ -16,7 +16,7 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from batch_classify.errors import ExitCode, JobError
-from batch_classify.model import CARD, ONNX, WEIGHTS, load, sha256_of
+from batch_classify.model import CARD, ONNX, WEIGHTS, load, read_card, sha256_of
 from batch_classify.network import Architecture
 from batch_classify.preprocess import VERSION
 from train import checkpoint, data
@@ -235,6 +235,48 @@ def test_a_checkpoint_becomes_a_model(tmp_path: Path, monkeypatch: pytest.Monkey
     assert card.metrics["validation"] == whole.metrics["validation"]
 
 
+def test_the_thresholds_are_those_of_harder_digits(fitted: Path) -> None:
+    """Each target error has one, the stricter the higher, and what was measured there is in the card too."""
+    card, _ = read_card(fitted)
+    points = [card.operating_points[target] for target in ("0.01", "0.003", "0.001")]
+    assert points == sorted(points)
+    assert (card.review_below, card.target_error) == (points[1], 0.003)
+    assert card.metrics["held_out"]["count"] == card.metrics["validation"]["count"]
+    assert card.metrics["held_out"] != card.metrics["validation"]
+    assert "Accuracy on held-out digits by confidence" in (fitted / "training.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a model with a judge."""
+    out = tmp_path_factory.mktemp("job") / "judged"
+    fit_model(replace(TASK, nondigits=40), out, console())
+    return out
+
+
+def test_a_judge_is_trained_beside_the_reader(fitted: Path, judged: Path) -> None:
+    """The reader is the one that is trained without it; the card has its layers, threshold and figures."""
+    card, _ = read_card(judged)
+    assert card.judge is not None
+    assert 0 <= card.reject_above <= 1
+    assert card.metrics["judge"].keys() == {"count", "rejected", "nondigits", "caught"}
+    assert card.training["nondigits"] == 40
+    ours, theirs = load_file(judged / WEIGHTS), load_file(fitted / WEIGHTS)
+    assert all(torch.equal(ours[name], value) for name, value in theirs.items())
+    scores = load(judged, "cpu", preprocessing=VERSION).logits(DRAWN.images)[:, 10]
+    assert np.isfinite(scores).all()
+
+
+def test_fine_tuning_keeps_the_judge(tmp_path: Path, judged: Path) -> None:
+    """It is not trained again, and its threshold stays."""
+    start = start_from(None, judged)
+    task = replace(TASK, start=start, recipe=replace(TASK.recipe, epochs=1), nondigits=40)
+    card = fit_model(task, tmp_path / "model", console())
+    assert card.reject_above == read_card(judged)[0].reject_above
+    ours, theirs = load_file(tmp_path / "model" / WEIGHTS), load_file(judged / WEIGHTS)
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs if name.startswith("judge."))
+
+
 def test_fine_tuning(tmp_path: Path, fitted: Path) -> None:
     """A training starts from a model's weights: at a rate of nothing, it ends with them."""
     start = start_from(None, fitted)
@@ -247,6 +289,21 @@ def test_fine_tuning(tmp_path: Path, fitted: Path) -> None:
         for name, value in theirs.items()
         if "running" not in name and "num_batches" not in name
     )
+
+
+def test_the_mean_of_before_and_after(tmp_path: Path, fitted: Path) -> None:
+    """With `average`, the weights lie halfway between those of a training with and of one without steps."""
+    start = start_from(None, fitted)
+    task = replace(TASK, start=start, recipe=replace(TASK.recipe, epochs=1, seed=3))
+    for name, one in (("after", task), ("mean", replace(task, average=True))):
+        fit_model(one, tmp_path / name, console())
+    before, after, mean = (
+        load_file(place / WEIGHTS) for place in (fitted, tmp_path / "after", tmp_path / "mean")
+    )
+    assert not torch.equal(before["reader.1.weight"], after["reader.1.weight"])
+    for name, value in mean.items():
+        if value.is_floating_point():
+            assert torch.allclose(value, (before[name] + after[name]) / 2, atol=1e-6)
 
 
 def test_too_few_digits(tmp_path: Path) -> None:

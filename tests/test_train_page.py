@@ -20,7 +20,7 @@ from batch_classify.report.card import Card
 from batch_classify.report.page import csp_hash
 from batch_classify.row import Reason, Row, Status
 from train.data import Digits
-from train.evaluation import Answer, figures
+from train.evaluation import Answer, figures, measure
 from train.page import (
     HEIGHT,
     MOST_MISTAKES,
@@ -93,7 +93,9 @@ CASES = [(1, 1, 0.99)] * 6 + [(4, 9, 0.6), (7, 1, 0.97), (3, 8, 0.999), (5, 6, 0
 
 def trained(cases: Sequence[tuple[int, int, float]] = CASES, epochs: Sequence[Epoch] = EPOCHS) -> str:
     """Return the page of a training."""
-    return training_page(epochs, *validation(cases), title="mine")
+    digits, shares = validation(cases)
+    trial = measure(shares, digits.labels, 0.9, operating_points={"0.003": 0.9})
+    return training_page(epochs, digits, shares, trial, title="mine")
 
 
 class Words(HTMLParser):
@@ -170,7 +172,7 @@ def test_a_training_without_mistakes() -> None:
     page = trained([(1, 1, 0.99)] * 3, EPOCHS[:1])
     assert words(page).count("None.") == 2
     assert "1 epoch," in words(page)
-    assert Words(page).tags.count("circle") == 2
+    assert Words(page).tags.count("circle") == 2 + 3
 
 
 def test_there_is_room_for_so_many() -> None:

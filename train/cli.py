@@ -11,6 +11,7 @@ import typer
 
 from batch_classify import __version__, console
 from batch_classify.errors import ExitCode, JobError
+from batch_classify.options import TargetError
 
 app = typer.Typer(
     help="Train the model that batch-classify runs, and measure it.",
@@ -62,8 +63,9 @@ def fit(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="The network: vgg-cascade, vgg-tiny, or a tutorial's: mlp-4, mlp-128-64, mlp-128-128, "
-            "cnn-3, cnn-2. Default: that of --init, vgg-tiny for --preset quick, or else vgg-cascade.",
+            help="The network: vgg-cascade, vgg-cascade-wide, vgg-tiny, or a tutorial's: mlp-4, mlp-128-64, "
+            "mlp-128-128, cnn-3, cnn-2. Default: that of --init, vgg-tiny for --preset quick, or else "
+            "vgg-cascade.",
         ),
     ] = None,
     preset: Annotated[
@@ -98,6 +100,16 @@ def fit(
             metavar="N", min=0, max=100, help="Also put each digit on N sheets of paper, and read it back."
         ),
     ] = 0,
+    nondigits: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            max=10_000_000,
+            help="Scans without a digit to draw, for the network that tells digits from what is none. "
+            "Default: 20000; none for --preset quick, for the tutorials' networks, and where --init has one.",
+        ),
+    ] = None,
     teacher: Annotated[
         list[Path] | None,
         typer.Option(
@@ -105,6 +117,10 @@ def fit(
             help="Learn also from what this model says (distillation); repeat it for several.",
         ),
     ] = None,
+    average: Annotated[
+        bool,
+        typer.Option("--average", help="Keep the mean weights of before and after, so as to forget less."),
+    ] = False,
     corrections: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Train on the digits of this corrections.csv too; needs --images."),
@@ -133,7 +149,7 @@ def fit(
     """Train a network and write it as a model folder."""
     with console.exit_codes():
         from train.job import Task, fit_model
-        from train.presets import arch_of, data_of, recipe_of
+        from train.presets import arch_of, data_of, nondigits_of, recipe_of
         from train.start import start_from
 
         if (corrections is None) is not (images is None):
@@ -141,6 +157,8 @@ def fit(
                 ExitCode.USAGE,
                 "--corrections and --images go together: the answers, and the folder with their scans.",
             )
+        if average and init is None:
+            raise JobError(ExitCode.USAGE, "--average needs a model to start from: name it with --init.")
         start = start_from(arch or (None if init else arch_of(preset)), init)
         recipe = recipe_of(
             start.arch,
@@ -153,7 +171,18 @@ def fit(
         )
         reviewed = (corrections, images) if corrections and images else None
         teachers = [start_from(None, folder) for folder in teacher or ()]
-        task = Task(data or data_of(start.arch), data_dir, start, recipe, device, reviewed, redraw, teachers)
+        task = Task(
+            data or data_of(start.arch),
+            data_dir,
+            start,
+            recipe,
+            device,
+            reviewed,
+            redraw,
+            teachers,
+            nondigits_of(start.arch, preset) if nondigits is None else nondigits,
+            average,
+        )
         card = fit_model(task, out, console.err, resume=resume, even_if_worse=even_if_worse)
         console.err.print(
             f"wrote {out}: validation accuracy {card.metrics['validation']['accuracy']:.2%}, temperature "
@@ -167,7 +196,8 @@ def evaluate(
     data: Annotated[
         str,
         typer.Argument(
-            help="mnist or usps (their test parts), synthetic, or a folder with the subfolders 0 to 9."
+            help="mnist or usps (their test parts), synthetic, or a folder with the subfolders 0 to 9, and "
+            "perhaps blank, several_digits and not_a_digit."
         ),
     ],
     model: Annotated[
@@ -176,6 +206,7 @@ def evaluate(
     data_dir: DataDir = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the drawn digits.")] = 1,
     device: Device = "auto",
+    target_error: TargetError = None,
     json_file: Annotated[
         Path | None,
         typer.Option(
@@ -195,22 +226,26 @@ def evaluate(
         from batch_classify.classifier import Classifier
         from train import evaluation
         from train.page import evaluation_page
+        from train.rejection import ask_others, rejections
+        from train.words import in_words
 
         for file in (json_file, page):
             _check_file(file)
-        classifier = Classifier.load(model, device)
+        classifier = Classifier.load(model, device, target_error=target_error)
         answers = evaluation.ask(classifier, data, data_dir, seed)
+        rows = [answer.card.row for answer in answers]
+        others = {} if data in evaluation.DATA_SETS else rejections(ask_others(classifier, Path(data)), rows)
         for row in evaluation.unread(answers):
             console.err.print(present.concern(row), markup=False)
-        found = evaluation.figures(answers, classifier.review_below)
+        card = classifier.model.card
+        found = evaluation.figures(answers, classifier.thresholds.review_below, card.operating_points)
         if page is not None:
-            card = classifier.model.card
-            _write(page, evaluation_page(data, card.name, classifier.review_below, found, answers))
+            _write(page, evaluation_page(data, card.name, classifier.thresholds.review_below, found, answers))
         if json_file is not None:
-            record = evaluation.record(data, classifier, found, answers)
+            record = evaluation.record(data, classifier, found, answers, others)
             _write(json_file, json.dumps(record, indent=2) + "\n")
         if json_file != _STDOUT:
-            console.answer(evaluation.in_words(found))
+            console.answer(in_words(found, others))
 
 
 @app.command()

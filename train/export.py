@@ -25,6 +25,7 @@ from torch import nn
 from batch_classify.decide import probabilities
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.model import CARD, ONNX, WEIGHTS, Card, Images, load, sha256_of
+from batch_classify.network import ReaderAndJudge
 
 _PACKAGES = ("batch-classify", "numpy", "onnx", "onnxscript", "opencv-python", "torch", "torchvision")
 _CLOSE = 0.01  # two probabilities nearer than this may change places between the runtimes
@@ -50,12 +51,13 @@ def check_out(folder: Path) -> None:
 
 def write_model(
     folder: Path,
-    network: nn.Module,
+    reader: nn.Module,
     card: Card,
     extras: Mapping[str, str | bytes] | None = None,
     check: Images | None = None,
+    judge: nn.Module | None = None,
 ) -> Card:
-    """Write `network` and its card, with the files' hashes and the versions filled in, as `folder`.
+    """Write the networks and their card, with the files' hashes and the versions filled in, as `folder`.
 
     `extras` are more files for the folder, by name; the card does not vouch for them, so that they can be
     taken out. `check`, uint8 [N, 28, 28], are real digits on which onnxruntime must say what torch says;
@@ -68,7 +70,7 @@ def write_model(
     if any(not name or Path(name).name != name or name in (ONNX, WEIGHTS, CARD) for name in extras):
         raise ValueError(f"a model folder cannot take the names {', '.join(extras)}")
     folder = folder.resolve()  # a link keeps pointing there, and "." has a name
-    network = network.to("cpu").to(memory_format=torch.contiguous_format).eval()
+    network = ReaderAndJudge(reader, judge).to("cpu").to(memory_format=torch.contiguous_format).eval()
     try:
         with _beside(folder) as place:
             partial = Path(place, "new")
@@ -96,20 +98,21 @@ def _write(path: Path, content: str | bytes) -> None:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def _difference(folder: Path, network: nn.Module, card: Card, images: Images) -> float:
+def _difference(folder: Path, network: ReaderAndJudge, card: Card, images: Images) -> float:
     """Load the model as the job does, and return how far its logits are from the network's own.
 
     Raises JobError (DEFECT) if a label differs though the two best probabilities are well apart.
     """
     with torch.inference_mode():
-        parts = [network(part).float() for part in torch.from_numpy(images).split(_BATCH)]
-    ours: NDArray[np.float32] = torch.cat(parts).numpy()
+        parts = [network(part) for part in torch.from_numpy(images).split(_BATCH)]
+    logits, *scores = (torch.cat(output).float().numpy() for output in zip(*parts, strict=True))
+    ours: NDArray[np.float32] = np.column_stack([logits, *scores])
     run = load(folder, "cpu", preprocessing=card.preprocessing).logits
     theirs = np.concatenate([run(images[at : at + _BATCH]) for at in range(0, len(images), _BATCH)])
-    difference = float(np.abs(theirs - ours).max())
-    best = np.sort(probabilities(ours, card.temperature), axis=1)
+    difference = float(np.abs(theirs[:, : ours.shape[1]] - ours).max())
+    best = np.sort(probabilities(logits, card.temperature), axis=1)
     apart = best[:, -1] - best[:, -2] >= _CLOSE
-    differ = int((apart & (theirs.argmax(axis=1) != ours.argmax(axis=1))).sum())
+    differ = int((apart & (theirs[:, :10].argmax(axis=1) != logits.argmax(axis=1))).sum())
     if differ or not np.isfinite(difference):
         raise JobError(
             ExitCode.DEFECT,
@@ -139,8 +142,11 @@ def _put(new: Path, folder: Path, replaced: Path) -> None:
         raise
 
 
-def _write_onnx(network: nn.Module, path: Path) -> None:
-    """Export with any batch size: input `images` uint8 [N, 28, 28], output `logits` float32 [N, 10]."""
+def _write_onnx(network: ReaderAndJudge, path: Path) -> None:
+    """Export with any batch size: input `images` uint8 [N, 28, 28], output `logits` float32 [N, 10].
+
+    With a judge there is also `reject_score`, float32 [N].
+    """
     example = torch.zeros(2, 28, 28, dtype=torch.uint8)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), redirect_stdout(StringIO()):  # the exporter reports each of its steps
@@ -150,7 +156,7 @@ def _write_onnx(network: nn.Module, path: Path) -> None:
             (example,),
             path,
             input_names=["images"],
-            output_names=["logits"],
+            output_names=["logits"] if network.judge is None else ["logits", "reject_score"],
             dynamic_shapes=({0: torch.export.Dim("N")},),
             external_data=False,
             verbose=False,

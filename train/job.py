@@ -1,7 +1,7 @@
 """The training run, from digits to a model folder.
 
-The validation digits are split off before training and are used for the temperature and the review
-threshold; the test set is never loaded here.
+The validation digits are split off before training. Varied, they are what the temperature and the thresholds
+are set on (`train.trial`); the test set is never loaded here.
 """
 
 from __future__ import annotations
@@ -31,17 +31,20 @@ from train.comparison import CORRECTIONS, Comparison, compare, worse
 from train.corrections import Reviewed, load_corrections
 from train.data import Digits
 from train.display import display, training_csv
-from train.evaluation import measure
+from train.evaluation import Evaluation, measure
 from train.export import check_out, write_model
+from train.judge import Judge, fit_judge
 from train.page import training_page
-from train.start import Start
+from train.start import Start, mean_weights
 from train.trainer import Epoch, Recipe, State, fit, kept_weights, logits_of
+from train.trial import trial_of
 
 _VALIDATION_SHARE = 1 / 12
 _KEPT_BACK = 1 / 5  # of the corrections: they are few, and what they teach is to be measured
 _CORRECTED_SHARE = 1 / 10  # of the digits of an epoch; fewer corrections are seen several times
 _MOST_REPEATS = 50  # of a correction in an epoch, each time varied
-_TARGET_ERROR = 0.001  # of the answers that no human is asked to check
+_TARGET_ERROR = 0.003  # of the answers that no human is asked to check
+_TARGET_ERRORS = (0.01, _TARGET_ERROR, 0.001)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,9 @@ class Task:
 
     `names` are of data sets, see `train.data.load`; `corrections` are a table of answers from a review and
     the folder with their scans; `redraws` is how often each digit is also put on paper and prepared again;
-    `teachers` are trained models to learn from as well.
+    `teachers` are trained models to learn from as well; `nondigits` is how many scans without a digit are
+    drawn for the judge, if the start brings none. If `average`, what is kept are the mean weights of before
+    and after the training.
     """
 
     names: Sequence[str]
@@ -61,6 +66,8 @@ class Task:
     corrections: tuple[Path, Path] | None = None
     redraws: int = 0
     teachers: Sequence[Start] = ()
+    nondigits: int = 0
+    average: bool = False
 
 
 def fit_model(
@@ -79,6 +86,7 @@ def fit_model(
     earlier = checkpoint.read(place) if resume else None
     training, kept_back, splits = _digits(task, say)
     validation = reduce(add, kept_back.values())
+    trial = trial_of(validation, task.recipe.seed)
     facts = _facts(task, device, training, splits)
     if earlier:
         _check_same(earlier.facts, facts)
@@ -88,8 +96,8 @@ def fit_model(
     epochs = list(earlier.epochs) if earlier else []
 
     def save(state: State) -> None:
-        labels = torch.from_numpy(validation.labels)
-        checkpoint.write(place, Checkpoint(facts, epochs, {**state, "labels": labels}))
+        held_out = {"labels": torch.from_numpy(trial.labels), "trial": torch.from_numpy(trial.images)}
+        checkpoint.write(place, Checkpoint(facts, epochs, {**state, **held_out}))
 
     try:
         with display(console, task.recipe.epochs, epochs) as show:
@@ -110,8 +118,14 @@ def fit_model(
                 state=earlier.state if earlier else None,
                 save=save,
             )
+        if task.average and task.start.weights is not None:
+            network.load_state_dict(mean_weights(task.start.weights, network.state_dict()))
         logits = logits_of(network, validation, device)
-        card, shares = _card(out, facts, logits, validation.labels)
+        tried = logits_of(network, trial, device)
+        judge, judged = _judge(task, training, validation, device, console)
+        card, shares, measured = _card(out, facts, (logits, tried), validation.labels, judge)
+        if judged:
+            card = replace(card, metrics={**card.metrics, "judge": judged})
         if task.corrections and task.start.weights is not None:
             compared = _compared(task.start, kept_back, logits, device)
             for one in compared:
@@ -120,9 +134,10 @@ def fit_model(
             card = replace(card, metrics={**card.metrics, "compared": figures})
             if (problem := worse(compared)) and not even_if_worse:
                 raise _worse_model(out, place, problem)
-        page = training_page(epochs, validation, shares, title=card.name)
+        page = training_page(epochs, validation, shares, measured, title=card.name)
         extras = {"training.csv": training_csv(epochs), "training.html": page}
-        card = write_model(out, network, card, extras, check=validation.images)
+        seer = judge.network if judge else None
+        card = write_model(out, network, card, extras, check=validation.images, judge=seer)
     except (KeyboardInterrupt, SystemExit):
         if epochs and (place / checkpoint.STATE).exists():
             say(f"{place} keeps the epochs that ended; the same command with --resume goes on from there")
@@ -138,10 +153,13 @@ def export_model(place: Path, out: Path) -> Card:
     """
     check_out(out)
     found = checkpoint.read(place)
-    network = build(found.facts["architecture"])
+    # In the format of the training, so that the thresholds come out the same to the bit.
+    network = build(found.facts["architecture"]).to(memory_format=torch.channels_last)
     network.load_state_dict(kept_weights(found.state))
     facts = {**found.facts, "epochs": len(found.epochs)}
-    card, _ = _card(out, facts, found.state["logits"], found.state["labels"].numpy())
+    labels = found.state["labels"].numpy()
+    tried = logits_of(network, Digits(found.state["trial"].numpy(), labels), "cpu")
+    card, *_ = _card(out, facts, (found.state["logits"], tried), labels, None)
     return write_model(out, network, card, {"training.csv": training_csv(found.epochs)})
 
 
@@ -213,12 +231,23 @@ def _halves(name: str, source: Digits, task: Task) -> tuple[Digits, Digits]:
     return training, validation
 
 
+def _judge(
+    task: Task, training: Digits, validation: Digits, device: str, console: Console
+) -> tuple[Judge | None, dict[str, float]]:
+    """Return the judge that the start brings, or train one, and what was measured of it."""
+    if task.start.judge or not task.nondigits:
+        return task.start.judge, {}
+    return fit_judge(training, validation, task.nondigits, task.recipe.seed, device, console)
+
+
 def _facts(task: Task, device: str, training: Digits, splits: Mapping[str, str]) -> dict[str, Any]:
     """Return what decides the training, as values that JSON knows."""
     return {
         "data": list(splits),
         "validation": splits,
         "redraws": task.redraws,
+        "nondigits": task.nondigits,
+        "average": task.average,
         "digits": len(training),
         "digits_sha256": training.sha256(),
         "arch": task.start.arch,
@@ -248,14 +277,23 @@ def _check_same(there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
 
 
 def _card(
-    out: Path, facts: Mapping[str, Any], logits: torch.Tensor, labels: NDArray[np.int64]
-) -> tuple[Card, NDArray[np.float64]]:
-    """Return the card, and the probabilities of the validation digits, whose logits and labels these are."""
-    values = logits.numpy().astype(np.float32)
-    temperature = fit_temperature(values, labels)
-    shares = probabilities(values, temperature)
-    right = shares.argmax(axis=1) == labels
-    review_below = review_threshold(shares.max(axis=1), right, _TARGET_ERROR)
+    out: Path,
+    facts: Mapping[str, Any],
+    logits: tuple[torch.Tensor, torch.Tensor],
+    labels: NDArray[np.int64],
+    judge: Judge | None,
+) -> tuple[Card, NDArray[np.float64], Evaluation]:
+    """Return the card, the probabilities of the validation digits, and what was measured in the trial.
+
+    `logits` are those of the validation digits and of the same as varied for the trial; `labels` are theirs.
+    """
+    plain, tried = (part.numpy().astype(np.float32) for part in logits)
+    temperature = fit_temperature(tried, labels)
+    shares, trial = probabilities(plain, temperature), probabilities(tried, temperature)
+    right = trial.argmax(axis=1) == labels
+    points = {str(target): review_threshold(trial.max(axis=1), right, target) for target in _TARGET_ERRORS}
+    review_below = points[str(_TARGET_ERROR)]
+    measured = measure(trial, labels, review_below, operating_points=points)
     card = Card(
         name=out.resolve().name,
         architecture=facts["architecture"],
@@ -263,7 +301,13 @@ def _card(
         temperature=temperature,
         review_below=review_below,
         target_error=_TARGET_ERROR,
+        operating_points=points,
+        judge=judge.architecture if judge else None,
+        reject_above=judge.reject_above if judge else 1.0,
         training={name: value for name, value in facts.items() if name != "architecture"},
-        metrics={"validation": measure(shares, labels, review_below).to_dict()},
+        metrics={
+            "validation": measure(shares, labels, review_below).to_dict(),
+            "held_out": measured.to_dict(),
+        },
     )
-    return card, shares
+    return card, shares, measured

@@ -62,20 +62,27 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A curve over the epochs: its points, and the marks of its axes as px and text."""
+    """A curve: its points, the marks of its axes as px and text, and what it would ideally be."""
 
     title: str
     dots: Sequence[Dot]
     x_ticks: Sequence[tuple[float, str]]
     y_ticks: Sequence[tuple[float, str]]
+    ideal: Sequence[tuple[float, float]] = ()
 
 
 def training_page(
-    epochs: Sequence[Epoch], digits: Digits, shares: NDArray[np.float64], *, title: str = "Training"
+    epochs: Sequence[Epoch],
+    digits: Digits,
+    shares: NDArray[np.float64],
+    trial: Evaluation,
+    *,
+    title: str = "Training",
 ) -> str:
     """Write training.html: the curves, and what the finished network says of the validation `digits`.
 
-    `shares`, float64 [N, 10], are the probabilities that it gives them.
+    `shares`, float64 [N, 10], are the probabilities that it gives them; `trial` is what was measured on the
+    held-out digits that the thresholds were set on.
     """
     mistakes = [case for case in _cases(digits, shares) if case.said != case.label]
     suspects, others = split_suspects(mistakes)
@@ -84,7 +91,8 @@ def training_page(
         "training.html.jinja",
         title=title,
         epochs=epochs,
-        charts=curves(epochs, len(digits)),
+        charts=[*curves(epochs, len(digits)), reliability(trial)],
+        trial=trial,
         found=found,
         shades=shades(found.confusion),
         wrong=len(mistakes),
@@ -183,8 +191,13 @@ def curves(epochs: Sequence[Epoch], count: int) -> list[Chart]:
         for epoch in epochs
     ]
     return [
-        chart("Loss on training digits", losses, lambda tick: f"{tick:g}"),
-        chart("Accuracy on validation digits", errors, lambda tick: f"{100 * (1 - tick):.6g}%", down=True),
+        chart("Loss on training digits by epoch", losses, lambda tick: f"{tick:g}"),
+        chart(
+            "Accuracy on validation digits by epoch",
+            errors,
+            lambda tick: f"{100 * (1 - tick):.6g}%",
+            down=True,
+        ),
     ]
 
 
@@ -219,6 +232,40 @@ def chart(
         [Dot(x(epoch), y(value), words) for epoch, value, words in values],
         [(x(epoch), str(epoch)) for epoch in epoch_ticks(first, last)],
         [(y(tick), tick_text(tick)) for tick in ticks],
+    )
+
+
+def reliability(found: Evaluation) -> Chart:
+    """Draw the accuracy of answers by their confidence, a point for each of 15 equally large groups.
+
+    Both by what is missing from 1, on the same logarithmic scale (after DeGroot & Fienberg 1983).
+    """
+    half = 0.5 / found.count
+    points = [(max(1 - sure, half), max(1 - right, half), count) for sure, right, count in found.reliability]
+    ticks = [10.0**power for power in range(floor(log10(half)), 1)]
+    low = log10(ticks[0])
+
+    def at(missing: float, start: float, end: float) -> float:
+        return round(start + log10(missing) / low * (end - start), 1)
+
+    def x(missing: float) -> float:
+        return at(missing, _LEFT, WIDTH - _RIGHT)
+
+    def y(missing: float) -> float:
+        return at(missing, HEIGHT - _BOTTOM, _TOP)
+
+    def words(missing: float) -> str:
+        return f"{100 * (1 - missing):.6g}%"
+
+    return Chart(
+        "Accuracy on held-out digits by confidence",
+        [
+            Dot(x(doubt), y(error), f"{count:,} answers {1 - doubt:.2%} sure: {1 - error:.2%} right")
+            for doubt, error, count in points
+        ],
+        [(x(tick), words(tick)) for tick in ticks],
+        [(y(tick), words(tick)) for tick in ticks],
+        [(x(ticks[0]), y(ticks[0])), (x(1), y(1))],
     )
 
 

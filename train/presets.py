@@ -34,6 +34,8 @@ _TUTORIALS = {
     "cnn-2": _PLAIN,
 }
 
+_NONDIGITS = 20_000
+
 
 def arch_of(preset: str | None) -> str:
     """Return the name of the network that a preset trains unless somebody names one."""
@@ -54,6 +56,11 @@ def recipe_of(arch: str, preset: str | None, *, fine_tune: bool = False, **own: 
 def data_of(arch: str) -> tuple[str, ...]:
     """Return the names of the data sets that a network is trained on."""
     return ("mnist",) if arch in _TUTORIALS else ("mnist", "synthetic")
+
+
+def nondigits_of(arch: str, preset: str | None) -> int:
+    """Return how many scans without a digit are drawn for the judge of a network."""
+    return 0 if arch in _TUTORIALS or preset == "quick" else _NONDIGITS
 
 
 def _preset(arch: str, preset: str | None) -> Recipe:

@@ -13,24 +13,26 @@ from torch import nn
 
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.model import WEIGHTS, load
-from batch_classify.network import Architecture, build
+from batch_classify.network import Architecture, build, build_model
 from batch_classify.preprocess import VERSION
 from train import architectures
+from train.judge import Judge
 
 _UNNAMED = "unnamed"  # a network of somebody's own, that a model folder brought along
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A network's name and layers; and of a trained model its weights, and the hash of its card."""
+    """A reader's name and layers; and of a trained model its weights, the hash of its card, and its judge."""
 
     arch: str
     architecture: Architecture
     weights: Mapping[str, torch.Tensor] | None = None
     sha256: str | None = None
+    judge: Judge | None = None
 
     def network(self) -> nn.Module:
-        """Build the network, with the trained weights if there are any."""
+        """Build the reader, with the trained weights if there are any."""
         network = build(self.architecture)
         if self.weights is not None:
             network.load_state_dict(self.weights)
@@ -55,12 +57,29 @@ def start_from(arch: str | None, init: Path | None) -> Start:
             "network that is there.",
         )
     try:
-        weights = load_file(init / WEIGHTS)
-        build(layers).load_state_dict(weights)
+        both = build_model(layers, model.card.judge)
+        both.load_state_dict(load_file(init / WEIGHTS))
     except (ValueError, RuntimeError, SafetensorError) as error:
         raise JobError(
             ExitCode.MODEL,
             f"--init {init}: {WEIGHTS} does not hold the weights of the network in its card ({error}). Name "
             "another model folder.",
         ) from error
-    return Start(arch or architectures.name_of(layers) or _UNNAMED, layers, weights, model.sha256)
+    judge = None
+    if model.card.judge and both.judge:
+        judge = Judge(model.card.judge, both.judge, model.card.reject_above)
+    name = arch or architectures.name_of(layers) or _UNNAMED
+    return Start(name, layers, both.reader.state_dict(), model.sha256, judge)
+
+
+def mean_weights(
+    before: Mapping[str, torch.Tensor], after: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """Return the mean of a network's weights before and after a fine-tuning; counters are those after.
+
+    Such a network is often better on what neither has seen than both (Wortsman et al. 2022, WiSE-FT).
+    """
+    return {
+        name: value.lerp(before[name].to(value.device), 0.5) if value.is_floating_point() else value
+        for name, value in after.items()
+    }

@@ -124,6 +124,7 @@ def fit(
     device: str,
     report: Callable[[Epoch], None],
     *,
+    classes: int = 10,
     weights: Mapping[str, torch.Tensor] | None = None,
     teachers: Sequence[nn.Module] = (),
     state: State | None = None,
@@ -131,16 +132,16 @@ def fit(
 ) -> nn.Module:
     """Train a network and return it, on `device` and in evaluation mode.
 
-    It starts from `weights` or from random ones. After each epoch `report` hears how it went and `save`
-    gets the state, with the logits of the validation digits. From `teachers` it learns as well: half of each
-    target is the mean of their softmaxes on the same varied picture (distillation, Hinton et al. 2015; the
-    same picture for both, Beyer et al. 2022). With that as `state` the training goes on:
-    on the same machine the weights come out the same to the bit. Raises JobError (USAGE) if the loss is
-    no longer finite.
+    It tells so many `classes` apart, and starts from `weights` or from random ones. After each epoch
+    `report` hears how it went and `save` gets the state, with the logits of the validation digits; with that
+    as `state` the training goes on: on the same machine the weights come out the same to the bit. From
+    `teachers` it learns as well: half of each target is the mean of their softmaxes on the same varied
+    picture (distillation, Hinton et al. 2015; the same picture for both, Beyer et al. 2022).
+    Raises JobError (USAGE) if the loss is no longer finite.
     """
     torch.backends.cudnn.deterministic = True
     torch.manual_seed(recipe.seed)
-    network = build(architecture)
+    network = build(architecture, outputs=classes)
     if weights is not None:
         network.load_state_dict(weights)
     images = torch.from_numpy(training.images).to(device)

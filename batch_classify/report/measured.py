@@ -11,7 +11,7 @@ from batch_classify.report.summary import CONFIDENCES
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What was measured on `count` validation digits; shares from 0 to 1.
+    """What was measured on `count` held-out digits; shares from 0 to 1.
 
     `accepted_error` is the share of wrong answers among those above the review threshold; `by_confidence`
     has, for each bin of `CONFIDENCES` that was measured, how many answers fell into it and the share that was
@@ -27,7 +27,7 @@ class Measured:
 def measured(metrics: Mapping[str, Any]) -> Measured | None:
     """Read the metrics of a card; None where they are not what `fit` writes."""
     try:
-        found = metrics["validation"]
+        found = metrics["held_out"]
         return Measured(
             int(found["count"]),
             float(found["accuracy"]),

@@ -30,7 +30,7 @@ COLUMNS = (
     "height",
     "sha256",
 )
-_PROBABILITIES = tuple(f"p{digit}" for digit in range(10))
+_PROBABILITIES = (*(f"p{digit}" for digit in range(10)), "reject_score")
 _TEXT = {"file", "status", "reason", "sha256"}
 _WHOLE = {"page", "label", "second_label", "width", "height"}
 _NEEDS_QUOTES = re.compile('[,"\r\n]')
@@ -57,7 +57,7 @@ def to_line(row: Row, probabilities: bool) -> str:
         row.sha256,
     ]
     if probabilities:
-        cells += map(_share, row.probabilities or [None] * len(_PROBABILITIES))
+        cells += map(_share, [*(row.probabilities or [None] * 10), row.reject_score])
     return ",".join(cells) + "\n"
 
 
