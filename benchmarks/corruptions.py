@@ -26,6 +26,7 @@ from rich.table import Table
 from batch_classify.model import Model, load
 from batch_classify.pool import cpu_count, worker_pool
 from batch_classify.preprocess import VERSION, preprocess
+from batch_classify.row import NO_DIGIT
 from train.corruptions import CORRUPTIONS, corrupt
 from train.data import Digits
 from train.data import load as load_data
@@ -41,7 +42,7 @@ def given(name: str, images: Images, seed: int, *, raw: bool) -> tuple[Images, F
     """Corrupt pictures and prepare them; return what the network gets and which of it the job rejects."""
     pictures = images if name == CLEAN else corrupt(name, images, seed)
     prepared = [preprocess(picture) for picture in pictures]
-    rejected = np.array([one.finding is not None for one in prepared])
+    rejected = np.array([one.finding in NO_DIGIT for one in prepared])
     return pictures if raw else np.stack([one.image for one in prepared]), rejected
 
 

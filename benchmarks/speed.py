@@ -3,8 +3,9 @@
     python benchmarks/speed.py [--files 5000] [--side 28] [--runs 5] [--model MODEL]
     python benchmarks/speed.py --scans FOLDER [--runs 5] [--model MODEL]
 
-Prints the files a second of whole runs (with their reports), and of the steps alone on one core: what a
-worker does (read, decode, preprocess) and the network, whose time depends on how many of the digits are easy.
+Prints the files a second of whole runs (with their reports; nothing is remembered), and of the steps alone
+on one core: what a worker does (read, decode, preprocess) and the networks, whose time depends on how many of
+the digits are easy.
 Figures are medians over the runs, with the least and the greatest.
 """
 
@@ -25,7 +26,7 @@ import numpy as np
 
 from batch_classify.classifier import Classifier
 from batch_classify.decode import quiet
-from batch_classify.job import AUTO, run
+from batch_classify.job import AUTO, Neighbours, run
 from batch_classify.pool import cpu_count
 from batch_classify.prepare import prepare_all
 from batch_classify.scan import Scan
@@ -97,7 +98,7 @@ def main() -> None:
         report(
             f"whole job ({cpu_count()} workers)",
             len(names),
-            lambda: run(Scan(scans), classifier, results, effort=AUTO),
+            lambda: run(Scan(scans), classifier, results, effort=AUTO, neighbours=Neighbours(fresh=True)),
             options.runs,
         )
 

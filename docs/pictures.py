@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from playwright.sync_api import Page, sync_playwright
 
 from batch_classify.classifier import Classifier
+from batch_classify.decide import Thresholds
 from batch_classify.job import IN_THIS_PROCESS, run
 from batch_classify.scan import Scan
 
@@ -39,7 +40,7 @@ def main() -> None:
     """Run, open the report in both modes, and write the pictures."""
     names = "chromium", "chromium-browser", "google-chrome"
     chromium = next(found for found in map(shutil.which, names) if found)
-    classifier = replace(Classifier.load(device="cpu"), review_below=REVIEW_BELOW)
+    classifier = replace(Classifier.load(device="cpu"), thresholds=Thresholds(REVIEW_BELOW))
     with TemporaryDirectory() as place, sync_playwright() as playwright:
         folder = run(Scan(DIGITS), classifier, Path(place), effort=IN_THIS_PROCESS).folder
         address = (folder / "report.html").as_uri()
