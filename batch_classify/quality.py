@@ -16,7 +16,7 @@ from batch_classify.ink import Grey, Mask, quantile, u8
 _SMALL = 10  # px of the longer side; a digit of 12 can still be read as well as any
 _FAINT = 35  # levels of ink; 20 are taken for bare paper
 _BLURRED = 0.045  # of the longer side: blur beyond which digits are misread; of thin strokes it seems less
-_SHARP = 1.5  # px; less is no blur but few pixels
+_LARGE = 33  # px of the longer side; in smaller digits blur cannot be told from few pixels
 _STEEPEST = 0.98  # of the slopes are no steeper than an edge's middle
 _CUT = 0.3  # of the longer side that lies along one border, as no stroke's end does
 
@@ -33,9 +33,10 @@ def flaw_of(ink: Grey, mask: Mask, scale: float) -> str:
     dark = quantile(ink[mask > 0], 0.9)
     if dark < _FAINT:
         return "the writing is very faint"
-    around = ink[max(0, y - 2) : y + height + 2, max(0, x - 2) : x + width + 2]
-    if blur_of(around, dark) > max(_SHARP, _BLURRED * longer):
-        return "the scan is blurred"
+    if longer >= _LARGE:
+        around = ink[max(0, y - 2) : y + height + 2, max(0, x - 2) : x + width + 2]
+        if blur_of(around, dark) > _BLURRED * longer:
+            return "the scan is blurred"
     clear = (ink * mask > dark / 2).view(np.uint8)
     return "the digit is cut off at the edge" if _is_cut(clear, longer) else ""
 
