@@ -10,6 +10,7 @@ are told apart, so that one half can serve for tuning and the other for an hones
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -24,14 +25,22 @@ JUDGED = ("rejected", "to review", "wrong among ok")
 """The headings of what `judged` returns."""
 
 
-def scored(folder: Path, model: Path | None) -> pd.DataFrame:
-    """Classify a set and add the columns `right` and `even` to its table."""
-    frame = classify_folder(folder, model, effort=AUTO)
+def scored(folder: Path, model: Path | None, *, probabilities: bool = False) -> pd.DataFrame:
+    """Classify a set and add the columns `truth`, `right` and `even` to its table."""
+    frame = classify_folder(folder, model, effort=AUTO, probabilities=probabilities)
     paths = [Path(from_cell(cell)) for cell in frame["file"]]
-    truth = pd.Series([int(path.parts[0]) for path in paths], dtype="Int64")
-    frame["right"] = (frame["label"] == truth).fillna(False).astype(bool)
+    frame["truth"] = pd.Series([int(path.parts[0]) for path in paths], dtype="Int64")
+    frame["right"] = (frame["label"] == frame["truth"]).fillna(False).astype(bool)
     frame["even"] = [path.stem[-1] in "02468" for path in paths]
     return frame
+
+
+def by_set(folder: Path, read: Callable[[Path], pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Read each set of a folder, in the order of their names, and put all together as the last one."""
+    frames = {place.name: read(place) for place in sorted(folder.iterdir()) if place.is_dir()}
+    if len(frames) > 1:
+        frames["all"] = pd.concat(frames.values(), ignore_index=True)
+    return frames
 
 
 def share(part: pd.Series) -> str:
@@ -57,13 +66,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", "-m", type=Path)
     options = parser.parse_args()
-    frames = {
-        folder.name: scored(folder, options.model)
-        for folder in sorted(options.folder.iterdir())
-        if folder.is_dir()
-    }
-    if len(frames) > 1:
-        frames["all"] = pd.concat(frames.values(), ignore_index=True)
+    frames = by_set(options.folder, lambda place: scored(place, options.model))
     table = Table("set", "n", "right", "even half", "odd half", *JUDGED, box=None)
     for name, frame in frames.items():
         table.add_row(

@@ -15,21 +15,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from accuracy import by_set, scored
 from rich.console import Console
 from rich.table import Table
 
-from batch_classify import classify_folder
-from batch_classify.filename import from_cell
-from batch_classify.job import AUTO
 from batch_classify.model import DEFAULT_MODEL, read_card
 from batch_classify.row import Reason
 from train.evaluation import Evaluation, measure
 
 
 def read(folder: Path, model: Path | None) -> pd.DataFrame:
-    """Classify a set, with the probabilities, and add the column `truth`."""
-    frame = classify_folder(folder, model, effort=AUTO, probabilities=True)
-    frame["truth"] = [int(Path(from_cell(cell)).parts[0]) for cell in frame["file"]]
+    """Classify a set, with the probabilities, and leave out what could not be read."""
+    frame = scored(folder, model, probabilities=True)
     return frame[frame["status"] != "error"]
 
 
@@ -67,13 +64,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", "-m", type=Path, default=DEFAULT_MODEL)
     options = parser.parse_args()
-    frames = {
-        folder.name: read(folder, options.model)
-        for folder in sorted(options.folder.iterdir())
-        if folder.is_dir()
-    }
-    if len(frames) > 1:
-        frames["all"] = pd.concat(frames.values(), ignore_index=True)
+    frames = by_set(options.folder, lambda place: read(place, options.model))
     targets = [
         heading
         for target in read_card(options.model)[0].operating_points
