@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from train.generator import Style, cropped, draw_blank, draw_digit, inked, on_paper, textured
+from train.generator import Style, cropped, draw_blank, glyph_of, inked, on_paper, textured, to_u8
 from train.paper import Picture, Plane, Rng, camera, jpeg, shadow
 from train.redraw import written_again
 
@@ -78,8 +78,7 @@ def _digits(rng: Rng, style: Style, written: Written) -> Picture:
 def _one_digit(rng: Rng, style: Style, written: Written) -> Picture:
     if len(written) and rng.random() < 0.5:
         return written_again(written[int(rng.integers(len(written)))], rng, style)
-    digit = int(rng.integers(10))
-    return cropped(draw_digit(digit, rng, style.height, pen=style.pen, fill=1.0, wildness=style.wildness))
+    return glyph_of(int(rng.integers(10)), rng, style, style.height)
 
 
 def _joined(left: Picture, right: Picture, gap: int, rng: Rng) -> Picture:
@@ -133,7 +132,7 @@ def _warped(glyph: Picture, rng: Rng, wildness: float) -> Picture:
 
 
 def _mark(rng: Rng, style: Style, written: Written) -> Picture:
-    """Return a tick, a cross, a dash, a wave, an arrow, a star, brackets or hatching."""
+    """Return a tick, a dash, a wave, an arrow, a cross, a star, a box, a triangle or hatching."""
     marks: list[list[tuple[float, float]]] = [
         [(0, 0.55), (0.35, 1), (1, 0)],
         [(0, 0.6), (0.2, 0.9), (0.9, 0.1)],
@@ -189,7 +188,7 @@ def _glyph_on_paper(glyph: Picture, rng: Rng, style: Style) -> Picture:
     scale = style.digit_side / max(glyph.shape)
     size = (max(1, round(scale * glyph.shape[1])), max(1, round(scale * glyph.shape[0])))
     small = np.asarray(cv2.resize(glyph, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return on_paper(textured(_u8(small * np.float32(style.pen.darkness)), rng, style.pen), rng, style)
+    return on_paper(textured(to_u8(small * np.float32(style.pen.darkness)), rng, style.pen), rng, style)
 
 
 def _texture(rng: Rng, style: Style, written: Written) -> Picture:
@@ -233,12 +232,8 @@ def _seen(plane: Plane, rng: Rng, style: Style) -> Picture:
     """Return a plane of reflectances [h, w] as a camera sees it, uint8 grey."""
     lit = plane * shadow(plane.shape[:2], rng, style.shadow)
     sheet = np.repeat(np.asarray(lit, np.float32)[..., None], 3, axis=2)
-    picture = _u8(255 * camera(sheet, rng, style.blur * style.digit_side, style.noise)[..., 0])
+    picture = to_u8(255 * camera(sheet, rng, style.blur * style.digit_side, style.noise)[..., 0])
     return picture if style.quality >= 100 else jpeg(picture, style.quality)
-
-
-def _u8(values: NDArray[np.floating]) -> Picture:
-    return np.asarray(np.rint(values), np.uint8)
 
 
 _KINDS: tuple[Kind, ...] = (

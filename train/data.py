@@ -140,11 +140,10 @@ def cluttered(written: Images, count: int, seed: Sequence[int]) -> Images:
     Some show several of the `written` digits, uint8 [N, 28, 28]; see `train.clutter`. What `preprocess`
     itself tells from a digit is left out, so that fewer come back.
     """
-    chunks = -(-count // _CHUNK)
-    seeds = np.random.SeedSequence(seed).spawn(chunks + 1)
-    models = written[np.random.default_rng(seeds.pop()).integers(len(written), size=chunks * _MODELS)]
-    parts = [len(part) for part in np.array_split(np.arange(count), chunks)]
-    return _in_parallel(_clutter, parts, np.split(models, chunks), seeds)
+    counts = [len(part) for part in _parts(np.arange(count))]
+    seeds = np.random.SeedSequence(seed).spawn(len(counts) + 1)
+    models = written[np.random.default_rng(seeds.pop()).integers(len(written), size=len(counts) * _MODELS)]
+    return _in_parallel(_clutter, counts, np.split(models, len(counts)), seeds)
 
 
 def folder(root: Path) -> Digits:
@@ -222,7 +221,7 @@ def _clutter(count: int, written: Images, seed: np.random.SeedSequence) -> Image
     rng = np.random.default_rng(seed)
     images = []
     for _ in range(count):
-        scan = draw_clutter(rng, written, Style.random(rng).at_most(_LARGEST))
+        scan = draw_clutter(rng, written, _style(rng))
         found = preprocess(_grey(scan.picture))
         if found.finding not in NO_DIGIT and not (scan.several and _is_one_of_several(found.image)):
             images.append(found.image)

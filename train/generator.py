@@ -216,10 +216,10 @@ def textured(ink: Picture, rng: Rng, pen: Pen) -> Picture:
     """Return the ink [h, w] as the pen leaves it: grainy graphite, smooth ball, felt that bleeds."""
     if pen.kind == "pencil":
         grain = cv2.GaussianBlur(rng.standard_normal(ink.shape, np.float32), (0, 0), 0.7)
-        return _u8(ink * np.clip(0.85 + 0.5 * grain, 0.25, 1.0))
+        return to_u8(ink * np.clip(0.85 + 0.5 * grain, 0.25, 1.0))
     if pen.kind == "felt":
         bleed = cv2.GaussianBlur(rng.standard_normal(ink.shape, np.float32), (0, 0), 2.0)
-        return _u8(ink * np.clip(0.97 + 0.25 * bleed, 0.7, 1.0))
+        return to_u8(ink * np.clip(0.97 + 0.25 * bleed, 0.7, 1.0))
     return ink
 
 
@@ -243,7 +243,7 @@ def batch(n: int, rng: Rng, size: int = 28, *, scans: bool = False) -> tuple[Pic
 def draw_scan(digit: int, rng: Rng, style: Style | None = None) -> Scan:
     """Return a scan of one digit, in any style unless given."""
     style = style or Style.random(rng)
-    glyph = _glyph(digit, rng, style, style.digit_side)
+    glyph = glyph_of(digit, rng, style, style.digit_side)
     return Scan(on_paper(glyph, rng, style), digit, f"a {digit} {_describe(style)}")
 
 
@@ -254,7 +254,7 @@ def draw_pair(digits: tuple[int, int], rng: Rng, style: Style | None = None) -> 
     """
     style = style or Style.random(rng)
     side = max(_SMALLEST, round(min(style.fill * style.height, style.fill * style.width / 2.25)))
-    left, right = (_glyph(digit, rng, style, side) for digit in digits)
+    left, right = (glyph_of(digit, rng, style, side) for digit in digits)
     height = max(left.shape[0], right.shape[0])
     gap = np.zeros((height, max(3, side // 4)), np.uint8)
     pair = np.hstack([_grow(left, height), gap, _grow(right, height)])
@@ -262,7 +262,7 @@ def draw_pair(digits: tuple[int, int], rng: Rng, style: Style | None = None) -> 
     return Scan(on_paper(pair, rng, style), None, f"a {digits[0]} and a {digits[1]} {_describe(style)}")
 
 
-def _glyph(digit: int, rng: Rng, style: Style, side: int) -> Picture:
+def glyph_of(digit: int, rng: Rng, style: Style, side: int) -> Picture:
     """Return a digit's ink without any margin, its longer side being `side` pixels."""
     return cropped(draw_digit(digit, rng, side, pen=style.pen, fill=1.0, wildness=style.wildness))
 
@@ -296,7 +296,7 @@ def on_paper(glyph: Picture, rng: Rng, style: Style) -> Picture:
     sheet = sheet * shadow(shape, rng, style.shadow)[..., None]
     sheet = sheet * (1 - dust(shape, rng, style.specks)[..., None])
     seen = camera(sheet, rng, style.blur * digit, style.noise)
-    picture = _u8(255 * (1 - seen if style.inverted else seen))
+    picture = to_u8(255 * (1 - seen if style.inverted else seen))
     if not style.colour:
         picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
     return picture if style.quality >= 100 else jpeg(picture, style.quality)
@@ -315,5 +315,6 @@ def _sometimes(rng: Rng, chance: float, low: float, high: float) -> float:
     return float(value) if rng.random() < chance else 0.0
 
 
-def _u8(values: NDArray[np.floating]) -> Picture:
+def to_u8(values: NDArray[np.floating]) -> Picture:
+    """Round levels from 0 to 255."""
     return np.asarray(np.rint(values), np.uint8)
