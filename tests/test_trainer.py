@@ -39,7 +39,7 @@ PLAIN = replace(SHORT, optimiser="adam", schedule="constant", weight_decay=0, au
 
 def accuracy_of(network: torch.nn.Module, digits: Digits, device: str) -> float:
     """Share of the digits that the network reads rightly."""
-    right = logits_of(network, digits, device).argmax(1) == torch.from_numpy(digits.labels)
+    right = logits_of(network, digits.images, device).argmax(1) == torch.from_numpy(digits.labels)
     return right.double().mean().item()
 
 
@@ -223,7 +223,7 @@ def test_the_state_holds_what_is_kept(recipe: Recipe) -> None:
     weights, expected = kept_weights(states[-1]), network.state_dict()
     assert weights.keys() == expected.keys()
     assert all(torch.equal(weights[name], value) for name, value in expected.items())
-    assert torch.equal(states[-1]["logits"], logits_of(network, VALIDATION, "cpu"))
+    assert torch.equal(states[-1]["logits"], logits_of(network, VALIDATION.images, "cpu"))
 
 
 def test_a_loss_that_is_not_finite_ends_it() -> None:
@@ -285,8 +285,8 @@ def test_the_probe_leaves_no_trace() -> None:
 
 def test_logits_of_many_digits_keep_their_order(short: nn.Module) -> None:
     """More digits than go through at once give the logits that they give one part at a time."""
-    many = Digits(np.tile(TRAINING.images, (3, 1, 1)), np.tile(TRAINING.labels, 3))
-    once = logits_of(short, TRAINING, "cpu")
+    many = np.tile(TRAINING.images, (3, 1, 1))
+    once = logits_of(short, TRAINING.images, "cpu")
     assert once.shape == (400, 10)
     assert torch.allclose(logits_of(short, many, "cpu"), once.repeat(3, 1), atol=1e-4)
 
@@ -294,6 +294,6 @@ def test_logits_of_many_digits_keep_their_order(short: nn.Module) -> None:
 @pytest.mark.parametrize(("wrong", "accuracy"), [(0, 1.0), (100, 0.75), (400, 0.0)])
 def test_accuracy_is_the_share_of_right_answers(short: nn.Module, wrong: int, accuracy: float) -> None:
     """Against its own answers, so many of them made wrong, the network scores exactly that."""
-    labels = logits_of(short, TRAINING, "cpu").argmax(dim=1).numpy()
+    labels = logits_of(short, TRAINING.images, "cpu").argmax(dim=1).numpy()
     labels[:wrong] = (labels[:wrong] + 1) % 10
     assert accuracy_of(short, Digits(TRAINING.images, labels), "cpu") == accuracy

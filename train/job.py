@@ -120,8 +120,8 @@ def fit_model(
             )
         if task.average and task.start.weights is not None:
             network.load_state_dict(mean_weights(task.start.weights, network.state_dict()))
-        logits = logits_of(network, validation, device)
-        tried = logits_of(network, trial, device)
+        logits = logits_of(network, validation.images, device)
+        tried = logits_of(network, trial.images, device)
         judge, judged = _judge(task, training, validation, device, console)
         card, shares, measured = _card(out, facts, (logits, tried), validation.labels, judge)
         if judged:
@@ -136,8 +136,8 @@ def fit_model(
                 raise _worse_model(out, place, problem)
         page = training_page(epochs, validation, shares, measured, title=card.name)
         extras = {"training.csv": training_csv(epochs), "training.html": page}
-        seer = judge.network if judge else None
-        card = write_model(out, network, card, extras, check=validation.images, judge=seer)
+        seen = validation.images
+        card = write_model(out, network, card, extras, seen, judge.network if judge else None)
     except (KeyboardInterrupt, SystemExit):
         if epochs and (place / checkpoint.STATE).exists():
             say(f"{place} keeps the epochs that ended; the same command with --resume goes on from there")
@@ -158,7 +158,7 @@ def export_model(place: Path, out: Path) -> Card:
     network.load_state_dict(kept_weights(found.state))
     facts = {**found.facts, "epochs": len(found.epochs)}
     labels = found.state["labels"].numpy()
-    tried = logits_of(network, Digits(found.state["trial"].numpy(), labels), "cpu")
+    tried = logits_of(network, found.state["trial"].numpy(), "cpu")
     card, *_ = _card(out, facts, (found.state["logits"], tried), labels, None)
     return write_model(out, network, card, {"training.csv": training_csv(found.epochs)})
 
@@ -193,7 +193,7 @@ def _suspects(start: Start, reviewed: Reviewed) -> Iterator[str]:
     """Name the corrections that the model, which has not learnt from them yet, strongly contradicts."""
     if start.weights is None:
         return
-    shares = probabilities(logits_of(start.network(), reviewed.digits, "cpu").numpy(), 1.0)
+    shares = probabilities(logits_of(start.network(), reviewed.digits.images, "cpu").numpy(), 1.0)
     for place, label, row in zip(reviewed.places, reviewed.digits.labels.tolist(), shares, strict=True):
         said = int(row.argmax())
         if said != label and row[said] >= SURE:
@@ -206,7 +206,7 @@ def _compared(
     """Compare the model before with `after`, the logits of all that was kept back, by data set."""
     network, at, compared = start.network().to(device), 0, []
     for name, digits in kept_back.items():
-        before = logits_of(network, digits, device).numpy()
+        before = logits_of(network, digits.images, device).numpy()
         compared.append(compare(name, before, after[at : at + len(digits)].numpy(), digits.labels))
         at += len(digits)
     return compared

@@ -79,7 +79,7 @@ def fit_judge(
 
 def scores_of(network: nn.Module, images: Images, device: str) -> NDArray[np.float64]:
     """Return the reject scores, float64 [N] from 0 to 1, of pictures uint8 [N, 28, 28]."""
-    verdicts = logits_of(network, Digits(images, np.zeros(len(images), np.int64)), device).numpy()
+    verdicts = logits_of(network, images, device).numpy()
     return reject_scores(verdicts[:, _NONE] - verdicts[:, _DIGIT])
 
 

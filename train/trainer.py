@@ -27,6 +27,7 @@ from batch_classify.errors import ExitCode, JobError
 from batch_classify.network import Architecture, build
 from train.augment import augment
 from train.data import Digits
+from train.public import Images
 
 State = dict[str, Any]
 """All that the next epoch depends on: tensors, and values that JSON knows."""
@@ -166,7 +167,7 @@ def fit(
                 f"the loss of epoch {number} is not finite ({loss}), so the network learns nothing any more. "
                 f"Train again with a lower --lr than {recipe.lr:g}, such as {recipe.lr / 10:g}.",
             )
-        logits = logits_of(parts.kept, validation, device)
+        logits = logits_of(parts.kept, validation.images, device)
         speed = min(len(images), batches * recipe.batch_size) / trained_in
         accuracy = _share_right(logits, validation)
         report(Epoch(number, loss, accuracy, rate, speed, time.perf_counter() - start))
@@ -276,13 +277,11 @@ def bf16_is_faster(network: nn.Module, images: torch.Tensor, labels: torch.Tenso
     return seconds[True] < seconds[False]
 
 
-def logits_of(network: nn.Module, digits: Digits, device: str) -> torch.Tensor:
-    """Logits float32 [N, 10] of preprocessed digits, on the CPU."""
+def logits_of(network: nn.Module, images: Images, device: str) -> torch.Tensor:
+    """Logits float32 [N, classes] of preprocessed pictures, uint8 [N, 28, 28], on the CPU."""
     network.eval()
     with torch.inference_mode():
-        parts = [
-            network(part.to(device)).float().cpu() for part in torch.from_numpy(digits.images).split(1024)
-        ]
+        parts = [network(part.to(device)).float().cpu() for part in torch.from_numpy(images).split(1024)]
     return torch.cat(parts)
 
 
