@@ -3,8 +3,10 @@
     python benchmarks/rejects.py [--scans FOLDER] [--model MODEL] [--count 200] [--seed 7007] [--keep FOLDER]
     python benchmarks/rejects.py [--scans FOLDER] --picture FILE
 
-Nothing here has been used to train or to tune anything, and nothing should be: the pictures are drawn in
-other ways than the training's and only measure. "ok" is the share that gets a digit nobody has to look at.
+Nothing here trains, and no threshold is set on it: the pictures are drawn in other ways than the training's.
+Once it had a part in a choice: its first run led to more and closer pairs in what the judge learns from, and
+later figures are of other seeds (docs/experiments.md 23). "ok" is the share that gets a digit nobody has to
+look at.
 FOLDER holds sets, each with the subfolders 0 to 9; with it, blanks and empty cells are also real scans whose
 digit was taken out, pairs are also real digits beside each other, and the digits are its scans; without it,
 the digits are set in type. The letters are those of the system's fonts, so figures of different systems are
@@ -34,7 +36,7 @@ from batch_classify.filename import from_cell
 from batch_classify.job import AUTO
 from train.statistics import area_under_roc, wilson
 
-SEED = 7007  # of no training and no tuning
+SEED = 7007  # of the first run
 SCORE = "reject_score"
 LARGEST_SHEET = 1_000_000  # bytes
 
