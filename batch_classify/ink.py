@@ -235,7 +235,10 @@ def noise_of(plane: Grey) -> float:
 
 
 def levels_of(ink: Grey, least: int = 1) -> Levels:
-    """Return the levels that tell ink from paper in an ink plane [h, w], by Otsu (1979); `least` is weak."""
+    """Return the levels that tell ink from paper in an ink plane [h, w], by Otsu (1979).
+
+    `least` is the least level that weak ink may have.
+    """
     otsu = int(cv2.threshold(ink, 0, 255, cv2.THRESH_OTSU)[0])
     sure = u8(cv2.dilate((ink > otsu).view(np.uint8), np.ones((3, 3), np.uint8)))
     outside = ink[sure == 0]

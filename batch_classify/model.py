@@ -193,12 +193,11 @@ def _onnxruntime(folder: Path, onnx: bytes) -> Runtime:
     options.log_severity_level = 3  # errors only: they come back as exceptions too
     try:
         session = ort.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
-        outputs = [output.name for output in session.get_outputs()]
-        session.run(["logits"], {"images": np.zeros((1, 28, 28), np.uint8)})
+        given = [output.name for output in session.get_outputs()]
+        wanted = ["logits", *(["reject_score"] if "reject_score" in given else [])]
+        session.run(wanted, {"images": np.zeros((1, 28, 28), np.uint8)})
     except Exception as error:  # onnxruntime has no common base class for its errors
         raise _bad(folder, f"cannot be run by onnxruntime ({error})") from error
-
-    wanted = [name for name in ("logits", "reject_score") if name in outputs]
 
     def run(images: Images) -> Logits:
         return _joined(*session.run(wanted, {"images": images}))

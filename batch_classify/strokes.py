@@ -39,7 +39,8 @@ _SHARE = 0.45  # times its share of all ink;
 _BROAD = 2.0  # and more, per side of half width: clouds and shadows are broader than a pen
 _STRIP = 3  # times the shorter side: of a strip that much counts as its side
 _SLANT = 0.25  # of the narrower one's width: so far boxes of two digits that stand apart may overlap
-_WHOLE, _HALF = 0.75, 0.4  # of the larger height, and of its own: less at the border is a neighbour's rest
+_WHOLE = 0.75  # of the larger one's height: at the border a lower piece is the rest of a neighbour,
+_HALF = 0.4  # of its own height: and so is a narrower one
 _TRIED = 3  # pieces that may be the digit
 
 

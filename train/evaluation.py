@@ -115,7 +115,7 @@ def _rounded(value: Any) -> Any:
     match value:
         case float():
             return round(value, 6)
-        case tuple() | list():
+        case tuple():
             return [_rounded(part) for part in value]
         case dict():
             return {str(key): _rounded(part) for key, part in value.items()}

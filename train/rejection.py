@@ -58,7 +58,8 @@ def _rows(classifier: Classifier, folder: Path) -> list[Row]:
 
 def rejections(others: Mapping[str, Sequence[Row]], digits: Sequence[Row]) -> dict[str, Rejection]:
     """Measure the rows of each kind, beside those of digits."""
-    return {kind: _rejection(rows, _scores(digits)) for kind, rows in others.items()}
+    scores = _scores(digits)
+    return {kind: _rejection(rows, scores) for kind, rows in others.items()}
 
 
 def _rejection(rows: Sequence[Row], digits: NDArray[np.float64]) -> Rejection:

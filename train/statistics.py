@@ -78,6 +78,6 @@ def area_under_roc(positive: NDArray[np.float64], negative: NDArray[np.float64])
     """
     if not len(positive) or not len(negative):
         return float("nan")
-    below = np.searchsorted(np.sort(negative), positive, side="left")
-    not_above = np.searchsorted(np.sort(negative), positive, side="right")
+    ranked = np.sort(negative)
+    below, not_above = (np.searchsorted(ranked, positive, side) for side in ("left", "right"))
     return float((below + not_above).mean() / (2 * len(negative)))
