@@ -57,6 +57,16 @@ def _frame(mask: Mask) -> NDArray[np.bool_] | None:
     return None
 
 
+def may_be_frame(piece: Mask, shape: tuple[int, ...]) -> bool:
+    """Whether a piece of ink [h, w], away from the border of a picture of some shape, runs along all sides."""
+    height, width = piece.shape
+    if min(height, width) < _SMALLEST or height < _SHARE * shape[0] or width < _SHARE * shape[1]:
+        return False
+    band = max(2, round(_BAND * min(height, width)))
+    views = (piece, piece[::-1], piece.T, piece[:, ::-1].T)
+    return all(view[:band].any(axis=0).mean() >= _COVERED for view in views)
+
+
 def _line_of(piece: NDArray[np.bool_], ends: tuple[bool, ...]) -> NDArray[np.bool_] | None:
     """Return the ink of a piece [h, w] that is the line of a box, or None where it is none.
 

@@ -7,6 +7,7 @@ like, with the levels that tell ink from paper. Does not know strokes, digits or
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 import cv2
 import numpy as np
@@ -30,6 +31,7 @@ _ALONG = 0.8  # of a side: so much of it is dark then
 _SMALLEST_FRAMED = 18  # px
 _LEAST_RANGE = 45  # grey levels; less, as between off-white paper and white, would make clouds as dark as ink
 _NOISY = 0.15  # of the level between ink and paper
+_FEW = 2000  # values; more are counted faster than sorted: 28×28 take 8 µs instead of 32
 _SURE = 1.5  # how much more energy one polarity's strokes must have
 
 
@@ -69,7 +71,7 @@ def inked(grey: Grey) -> Inked:
     """
     paper = flat_paper(grey)
     if paper is not None:
-        return _on_flat_paper(grey, paper)
+        return on_flat_paper(grey, paper)
     coarse = _coarse(grey)
     light = light_on_dark(coarse)
     if light:
@@ -85,8 +87,8 @@ def flat_paper(grey: Grey) -> int | None:
     """
     ring = border(grey)
     level, usual = quantile(ring, 0.5), quantile(grey, 0.5)
-    even, most = _share_near(ring, level), _share_near(grey, usual)
-    framed = even > _FRAMED and _share_near(grey, level) < 0.5
+    even, most = share_near(ring, level), share_near(grey, usual)
+    framed = even > _FRAMED and share_near(grey, level) < 0.5
     if even >= _EVEN and not framed:
         return level
     if most >= _MOSTLY:
@@ -94,11 +96,13 @@ def flat_paper(grey: Grey) -> int | None:
     return level if even >= _EVEN_TINY and max(grey.shape) <= _TINY_SIDE and not framed else None
 
 
-def _share_near(values: Grey, level: int) -> float:
+def share_near(values: Grey, level: int) -> float:
+    """Return which share of the values [n] or [h, w] is as near to a level as flat paper strays."""
     return cv2.countNonZero(cv2.inRange(values, max(0, level - _FLAT), level + _FLAT)) / values.size
 
 
-def _on_flat_paper(grey: Grey, paper: int) -> Inked:
+def on_flat_paper(grey: Grey, paper: int) -> Inked:
+    """Tell ink from paper of one level: the ink is what is darker, or lighter, whichever is more."""
     flat = np.full_like(grey, paper)
     darker, lighter = cv2.subtract(flat, grey), cv2.subtract(grey, flat)
     if cv2.sumElems(darker)[0] >= cv2.sumElems(lighter)[0]:
@@ -118,6 +122,9 @@ def u8(picture: object) -> Grey:
 
 def quantile(values: Grey, share: float) -> int:
     """Return the least level that `share` of the values do not exceed; ten times as fast as np.quantile."""
+    if 0 < values.size < _FEW:  # sorted sooner than counted
+        place = max(0, ceil(share * values.size) - 1)
+        return int(np.partition(values.ravel(), place)[place])
     counts = np.asarray(cv2.calcHist([values], [0], None, [256], [0, 256])).ravel()
     return int(np.searchsorted(counts.cumsum(dtype=np.float64), share * values.size))
 

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_classify.clean import clean_digit
 from batch_classify.frames import without_frames
 from batch_classify.halves import on_one_paper
 from batch_classify.ink import Grey, Inked, Levels, Mask, calmed, inked, levels_of, quantile, u8, variation
@@ -75,12 +76,21 @@ class Stages:
 
 def preprocess(grey: Grey) -> Prepared:
     """Turn a scan (uint8 [height, width], either polarity, any size) into the model's 28×28."""
-    return stages_of(grey).prepared
+    scan = shrink(grey, WORKING_SIDE)
+    clean = clean_digit(scan)
+    if clean is None:
+        return _stages(scan, grey.shape[0]).prepared
+    glyph = cut_out(clean.ink, clean.mask, clean.levels)
+    return _prepared(clean.ink, glyph, clean.mask, grey.shape[0] / scan.shape[0])
 
 
 def stages_of(grey: Grey) -> Stages:
-    """Do what `preprocess` does, and return what each step made."""
-    scan = on_one_paper(shrink(grey, WORKING_SIDE))
+    """Do what `preprocess` does, the long way, and return what each step made."""
+    return _stages(shrink(grey, WORKING_SIDE), grey.shape[0])
+
+
+def _stages(scan: Grey, height: int) -> Stages:
+    scan = on_one_paper(scan)
     told = inked(scan)
     ink = without_faint_rules(told.plane)
     least = 1 if isinstance(told.paper, int) else _UNEVEN
@@ -97,17 +107,17 @@ def stages_of(grey: Grey) -> Stages:
         prepared = Prepared(np.zeros((SIDE, SIDE), np.uint8), Reason.BLANK)
     else:
         glyph = cut_out(ink, strokes.mask, levels)
-        prepared = _prepared(ink, glyph, strokes, grey.shape[0] / ink.shape[0])
+        prepared = _prepared(ink, glyph, strokes.mask, height / ink.shape[0], several=strokes.several)
     return Stages(scan, told, ink, levels, strokes, glyph, prepared)
 
 
-def _prepared(ink: Grey, glyph: Grey, strokes: Strokes, scale: float) -> Prepared:
+def _prepared(ink: Grey, glyph: Grey, mask: Mask, scale: float, *, several: bool = False) -> Prepared:
     """Return the 28×28 of a glyph, and what is to be said of it; the scan was `scale` times as large."""
     as_it_was = is_prepared(ink)
     image = ink if as_it_was else centre(fit(glyph))
-    if strokes.several:
+    if several:
         return Prepared(image, Reason.SEVERAL_DIGITS)
-    flaw = "" if as_it_was else flaw_of(ink, strokes.mask, scale)
+    flaw = "" if as_it_was else flaw_of(ink, mask, scale)
     return Prepared(image, Reason.LOW_QUALITY if flaw else None, flaw)
 
 

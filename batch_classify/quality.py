@@ -37,6 +37,8 @@ def flaw_of(ink: Grey, mask: Mask, scale: float) -> str:
         around = ink[max(0, y - 2) : y + height + 2, max(0, x - 2) : x + width + 2]
         if blur_of(around, dark) > _BLURRED * longer:
             return "the scan is blurred"
+    if x and y and x + width < ink.shape[1] and y + height < ink.shape[0]:
+        return ""
     clear = (ink * mask > dark / 2).view(np.uint8)
     return "the digit is cut off at the edge" if _is_cut(clear, longer) else ""
 

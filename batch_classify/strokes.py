@@ -36,6 +36,7 @@ _DISTINCT = 1.53  # of the variance tells writing from paper, less what speaks f
 _DARK = 0.5  # times its darkness, which is 0 to 1,
 _INNER = 0.65  # times how much of it is away from the border,
 _SHARE = 0.45  # times its share of all ink;
+_PLAIN = 0.45  # of the variance: one piece of ink on bare paper always explains more
 _BROAD = 2.0  # and more, per side of half width: clouds and shadows are broader than a pen
 _STRIP = 3  # times the shorter side: of a strip that much counts as its side
 _SLANT = 0.25  # of the narrower one's width: so far boxes of two digits that stand apart may overlap
@@ -116,8 +117,7 @@ def doubt_about(ink: Grey, kept: Mask, main: Piece, ruled: Mask, share: float) -
     margin = max(2, round(_AROUND * longer))
     around = (slice(max(0, y - margin), y + height + margin), slice(max(0, x - margin), x + width + margin))
     bare = ruled[around] == 0
-    needed = _DISTINCT - _DARK * dark / 255 - _INNER * inner - _SHARE * share
-    needed += _BROAD * half_width(kept) / side
+    needed = _needed(dark, inner, share, kept, side)
     distinct = separability(ink[around] if bare.all() else ink[around][bare])
     if distinct < needed:
         return "not distinct from the paper"
@@ -127,6 +127,31 @@ def doubt_about(ink: Grey, kept: Mask, main: Piece, ruled: Mask, share: float) -
     if length > (_OUTLINE if distinct > _CRISP else _LENGTH):
         return "more stroke than a digit has"
     return "a spot" if spot else ""
+
+
+def is_surely_writing(ink: Grey, mask: Mask, dark: int, weak: int) -> bool:
+    """Whether all ink of `weak` levels or more, clear of the border, is one digit, and that is plain at once.
+
+    Where it is, `doubt_about` finds none; `dark` is what a tenth of the mask's ink exceeds.
+    """
+    side = min(max(ink.shape), _STRIP * min(ink.shape))
+    x, y, width, height = cv2.boundingRect(mask)
+    longer = max(width, height)
+    small = longer < max(_LEAST, _SPECK * side, _SMALL * side)
+    if small or not _SLIM * height <= width <= _WIDE * height or dark < max(_PALEST, _CLEAR * weak):
+        return False
+    inner = _inner(mask)
+    if (longer > _LONG * side and inner < _OUTSIDE) or _needed(dark, inner, 1.0, mask, side) > _PLAIN:
+        return False
+    around = (slice(max(0, y - 1), y + height + 1), slice(max(0, x - 1), x + width + 1))
+    near = u8(cv2.dilate(mask[around], np.ones((3, 3), np.uint8)))
+    return variation(ink[around] * near) <= _LENGTH * 2 * dark * longer
+
+
+def _needed(dark: int, inner: float, share: float, kept: Mask, side: int) -> float:
+    """Return how distinct from the paper writing must be, the less so the more else speaks for it."""
+    spoken = _DISTINCT - _DARK * dark / 255 - _INNER * inner - _SHARE * share
+    return spoken + _BROAD * half_width(kept) / side
 
 
 def _inner(kept: Mask) -> float:
