@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from batch_classify.frames import may_be_frame
-from batch_classify.ink import Grey, Levels, Mask, border, levels_of, on_flat_paper, quantile, share_near, u8
+from batch_classify.ink import Grey, Levels, Mask, border, levels_of, on_flat_paper, quantile, share_near
 from batch_classify.rules import without_faint_rules, without_rules
 from batch_classify.strokes import is_surely_writing
 
@@ -47,7 +47,8 @@ def clean_digit(grey: Grey) -> Clean | None:
     if count != 2:
         return None
     x, y, width, height, _ = stats[1].tolist()
-    if width > height or not (0 < x and 0 < y and x + width < grey.shape[1] and y + height < grey.shape[0]):
+    inside = x > 0 and y > 0 and x + width < grey.shape[1] and y + height < grey.shape[0]
+    if width > height or not inside:
         return None
     piece = mask[y : y + height, x : x + width]
     if may_be_frame(piece, mask.shape) or without_rules(mask, ink) is not mask:

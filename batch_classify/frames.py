@@ -58,7 +58,7 @@ def _frame(mask: Mask) -> NDArray[np.bool_] | None:
 
 
 def may_be_frame(piece: Mask, shape: tuple[int, ...]) -> bool:
-    """Whether a piece of ink [h, w], away from the border of a picture of some shape, runs along all sides."""
+    """Whether a piece of ink [h, w] runs along all of its sides, in the midst of a picture of some shape."""
     height, width = piece.shape
     if min(height, width) < _SMALLEST or height < _SHARE * shape[0] or width < _SHARE * shape[1]:
         return False

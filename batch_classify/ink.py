@@ -254,7 +254,7 @@ def levels_of(ink: Grey, least: int = 1) -> Levels:
     if max(ink.shape) > _TINY_SIDE:  # in smaller ones even the strokes are that pale
         traces = cv2.countNonZero(cv2.inRange(ink, 1, _TRACE))
         least = _TRACE if traces > _RINGING * cv2.countNonZero(sure) else least
-    return Levels(floor, int(np.clip(3 * floor, least, max(1, strong // 2))), strong)
+    return Levels(floor, min(max(3 * floor, least), max(1, strong // 2)), strong)
 
 
 def separability(values: Grey) -> float:

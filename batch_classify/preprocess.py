@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from batch_classify.clean import clean_digit
 from batch_classify.frames import without_frames
@@ -129,10 +128,7 @@ def is_prepared(ink: Grey) -> bool:
     if ink.shape != (SIDE, SIDE):
         return False
     x, y, width, height = cv2.boundingRect(ink)
-    return max(width, height) == BOX and bool(
-        x == _offset(ink[:, x : x + width].sum(axis=0, dtype=np.int64), width)
-        and y == _offset(ink[y : y + height].sum(axis=1, dtype=np.int64), height)
-    )
+    return max(width, height) == BOX and (x, y) == _place(ink[y : y + height, x : x + width])
 
 
 def shrink(grey: Grey, side: int) -> Grey:
@@ -183,15 +179,19 @@ def stroke_width(glyph: Grey) -> float:
 def centre(fitted: Grey) -> Grey:
     """Paste a digit of at most 20 px so that its centre of mass lies at the middle of 28×28."""
     height, width = fitted.shape
-    mass = fitted.sum(dtype=np.int64)
     image = np.zeros((SIDE, SIDE), np.uint8)
-    if mass:
-        x = _offset(fitted.sum(axis=0, dtype=np.int64), width)
-        y = _offset(fitted.sum(axis=1, dtype=np.int64), height)
+    if fitted.any():
+        x, y = _place(fitted)
         image[y : y + height, x : x + width] = fitted
     return image
 
 
-def _offset(profile: NDArray[np.int64], length: int) -> int:
-    middle = float(profile @ np.arange(length)) / float(profile.sum())
-    return int(np.clip(round(SIDE / 2 - middle), 0, SIDE - length))
+def _place(glyph: Grey) -> tuple[int, int]:
+    """Return the column and the row of 28×28 at which a glyph [h, w] begins if its mass is in the middle."""
+    height, width = glyph.shape
+    moments = cv2.moments(glyph)
+    return _offset(moments["m10"] / moments["m00"], width), _offset(moments["m01"] / moments["m00"], height)
+
+
+def _offset(middle: float, length: int) -> int:
+    return min(max(round(SIDE / 2 - middle), 0), SIDE - length)

@@ -52,7 +52,10 @@ def without_faint_rules(ink: Grey) -> Grey:
         ink = _without_level_rules(ink, rows)
     columns = _promising(u8(cv2.resize(ink, (width, _PARTS), interpolation=cv2.INTER_AREA)).T, height)
     if columns.size:
-        ink = np.ascontiguousarray(_without_level_rules(np.ascontiguousarray(ink.T), columns).T)
+        turned = np.ascontiguousarray(ink.T)
+        left = _without_level_rules(turned, columns)
+        if left is not turned:
+            ink = np.ascontiguousarray(left.T)
     return ink
 
 
@@ -144,12 +147,14 @@ def without_rules(mask: Mask, ink: Grey) -> Mask:
     two sides or more: the bar of a 4 or 7 that was cut out tightly is neither.
     """
     height, width = mask.shape
-    _, _, across, down = cv2.boundingRect(mask)
-    reach = 1 - 2 * _NEAR
-    if min(mask.shape) < _SMALLEST_RULED or (across < reach * width and down < reach * height):
+    x, y, across, down = cv2.boundingRect(mask)
+    level, upright = _is_through(x, across, width), _is_through(y, down, height)
+    if min(mask.shape) < _SMALLEST_RULED or not (level or upright):
         return mask
-    upright = np.ascontiguousarray(mask.T)
-    lines = _lines(mask) + [(line.T, 2 + side if side >= 0 else side) for line, side in _lines(upright)]
+    lines = _lines(mask) if level else []
+    if upright:
+        turned = _lines(np.ascontiguousarray(mask.T))
+        lines += [(line.T, 2 + side if side >= 0 else side) for line, side in turned]
     if not lines:
         return mask
     every = np.maximum.reduce([line for line, _ in lines])
@@ -165,6 +170,11 @@ def without_rules(mask: Mask, ink: Grey) -> Mask:
         elif shade < PALER * usual or len(lines) >= _GRID:
             kept[(line > 0) & (ink <= _CROSSED * min(shade, quantile(shades, _OWN)))] = 0
     return kept
+
+
+def _is_through(start: int, extent: int, length: int) -> bool:
+    """Whether ink comes so near to both ends of a side that a line may run through there."""
+    return start <= _NEAR * length and start + extent >= length - _NEAR * length
 
 
 def _lines(mask: Mask) -> list[tuple[Mask, int]]:
