@@ -31,6 +31,11 @@ OF_OTHERS |= {
     "--count",
     "--picture",
     "--scans",
+    "--folders",
+    "--share",
+    "--rounds",
+    "--only",
+    "--against",
 }  # benchmarks
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
