@@ -60,26 +60,30 @@ class Cascade(nn.Module):
             )
         return self._where_unsure(logits, images, self._read_carefully)
 
-    def _read_carefully(self, images: torch.Tensor) -> torch.Tensor:
+    def _read_carefully(self, images: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.careful(images)
         return self._where_unsure(logits, images, self._read_turned) if self.turns else logits
 
-    def _read_turned(self, images: torch.Tensor) -> torch.Tensor:
-        views = torch.cat([images, *(turned(images, angle) for angle in self.turns)])
-        logits: torch.Tensor = self.careful(views)
-        return logits.reshape(1 + len(self.turns), images.shape[0], logits.shape[1]).mean(0)
+    def _read_turned(self, images: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+        views = torch.cat([turned(images, angle) for angle in self.turns])
+        others: torch.Tensor = self.careful(views).reshape(len(self.turns), *known.shape)
+        return (known + others.sum(0)) / (1 + len(self.turns))
 
     def _where_unsure(
-        self, logits: torch.Tensor, images: torch.Tensor, read: Callable[[torch.Tensor], torch.Tensor]
+        self,
+        logits: torch.Tensor,
+        images: torch.Tensor,
+        read: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
     ) -> torch.Tensor:
+        """Replace the logits [N, C] of unsure pictures by what `read` makes of them, and of their logits."""
         unsure = logits.softmax(1).amax(1) < self.sure
         if images.is_cuda:
             # Both on all, so that a GPU runs the same kernels whatever is in the batch.
-            return torch.where(unsure.unsqueeze(1), read(images), logits)
+            return torch.where(unsure.unsqueeze(1), read(images, logits), logits)
         places = unsure.nonzero().squeeze(1)
         if torch.compiler.is_exporting():
             torch._check(places.shape[0] != 0)  # onnxruntime takes none of them as well
-        return logits.index_copy(0, places, read(images[places]))
+        return logits.index_copy(0, places, read(images[places], logits[places]))
 
 
 def turned(images: torch.Tensor, angle: float) -> torch.Tensor:
