@@ -1,6 +1,13 @@
 """`python -m batch_classify`, the same as `batch-classify`."""
 
-from batch_classify.cli import main
 
-if __name__ == "__main__":  # worker processes import this module too
+def main() -> None:
+    """Run the command; exits with a code of `ExitCode`."""
+    # Imported here, since worker processes import this module too and have no use for a command line.
+    from batch_classify import cli
+
+    cli.main()
+
+
+if __name__ == "__main__":
     main()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -158,6 +159,7 @@ def classify(
     Scans that a human should look at are marked; none is left out.
     """
     with console.exit_codes():
+        _start_ahead(input)
         # Imported here, so that --help and --version answer at once.
         from batch_classify import job
         from batch_classify.log import JsonLog, TextLog
@@ -223,6 +225,15 @@ def classify(
                     "be. Their rows say why; --verbose names them here, and --max-errors lets more pass.",
                 )
             end(ExitCode.OK)
+
+
+def _start_ahead(input: Path) -> None:
+    """Have the workers' libraries loaded beside ours, if there will be workers."""
+    from batch_classify import pool
+
+    with suppress(OSError):  # what is wrong with the input is told in its turn
+        if input.is_dir():
+            pool.start_ahead()
 
 
 def _explained(input: Path) -> tuple[Status, ...]:

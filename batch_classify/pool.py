@@ -17,7 +17,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context
 from pathlib import Path
 from threading import Thread
 from typing import TypeVar
@@ -38,6 +38,16 @@ def cpu_count() -> int:
     return os.cpu_count() or 1
 
 
+def start_ahead() -> None:
+    """Start the server that workers are forked from, so that it imports while the caller does other things.
+
+    Without this it starts with the first worker. It ends with this process.
+    """
+    # With the main module in the server, the workers need not import it one by one; nor what the job uses.
+    forkserver.set_forkserver_preload(["__main__", "batch_classify.intake"])
+    forkserver.ensure_running()
+
+
 @contextmanager
 def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Run `workers` processes that decode quietly, with one thread each; what waits is dropped at the end.
@@ -45,10 +55,8 @@ def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     They are forked from a fresh server process, never from this one, whose threads and locks a fork would
     copy in whatever state they are.
     """
-    context = get_context("forkserver")
-    # With the main module in the server, the workers need not import the command line one by one.
-    context.set_forkserver_preload(["__main__", "batch_classify.prepare"])
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
+    start_ahead()
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("forkserver"), initializer=_start_worker)
     try:
         yield pool
     finally:
