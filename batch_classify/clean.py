@@ -17,6 +17,7 @@ from batch_classify.ink import Grey, Levels, Mask, border, levels_of, on_flat_pa
 from batch_classify.rules import without_faint_rules, without_rules
 from batch_classify.strokes import is_surely_writing
 
+_PAPER_AND_DIGIT = 2
 _BARE = 0.5  # of the picture: with so much paper, nothing at its border is a frame
 
 
@@ -43,14 +44,13 @@ def clean_digit(grey: Grey) -> Clean | None:
         return None
     levels = levels_of(ink)
     mask = (ink >= levels.weak).view(np.uint8)
-    count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_16U)
-    if count != 2:
-        return None
-    x, y, width, height, _ = stats[1].tolist()
+    x, y, width, height = cv2.boundingRect(mask)
     inside = x > 0 and y > 0 and x + width < grey.shape[1] and y + height < grey.shape[0]
     if width > height or not inside:
         return None
-    piece = mask[y : y + height, x : x + width]
+    piece = np.ascontiguousarray(mask[y : y + height, x : x + width])
+    if cv2.connectedComponents(piece)[0] != _PAPER_AND_DIGIT:
+        return None
     if may_be_frame(piece, mask.shape) or without_rules(mask, ink) is not mask:
         return None
     dark = quantile(ink[mask.view(np.bool_)], 0.9)

@@ -140,8 +140,8 @@ def is_surely_writing(ink: Grey, mask: Mask, dark: int, weak: int) -> bool:
     small = longer < max(_LEAST, _SPECK * side, _SMALL * side)
     if small or not _SLIM * height <= width <= _WIDE * height or dark < max(_PALEST, _CLEAR * weak):
         return False
-    inner = _inner(mask)
-    if (longer > _LONG * side and inner < _OUTSIDE) or _needed(dark, inner, 1.0, mask, side) > _PLAIN:
+    inner, digit = _inner(mask), mask[y : y + height, x : x + width]
+    if (longer > _LONG * side and inner < _OUTSIDE) or _needed(dark, inner, 1.0, digit, side) > _PLAIN:
         return False
     around = (slice(max(0, y - 1), y + height + 1), slice(max(0, x - 1), x + width + 1))
     near = u8(cv2.dilate(mask[around], np.ones((3, 3), np.uint8)))
