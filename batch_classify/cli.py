@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import stat
 from collections.abc import Callable, Sequence
@@ -192,6 +193,8 @@ def classify(
                     "--review-below and --target-error both say what goes to a human. Give one of them.",
                 )
             classifier = Classifier.load(model, device, review_below, target_error)
+            gc.freeze()  # all that is loaded stays: no need to look for garbage in it, not even at the end
+            gc.enable()
             report = job.Report(
                 probabilities=probabilities,
                 page="html" in formats,

@@ -8,18 +8,34 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import FrameType
-from typing import Protocol
-
-from rich.console import Console
-from rich.markup import escape
+from typing import TYPE_CHECKING, Any, Protocol
 
 from batch_classify.errors import ExitCode, JobError
 
-# soft_wrap: a log of cron is not cut to the width of a terminal that is not there.
-err = Console(stderr=True, soft_wrap=True, highlight=False)
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    err: Console
+
 _ASKED_FOR = (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
 _KEPT = "earlier results stay as they were, and what was done is kept"
+
+
+def __getattr__(name: str) -> Any:
+    """Give `err`, the console on stderr, on first use (PEP 562): not all commands say something."""
+    if name == "err":
+        return _err()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+@cache
+def _err() -> Console:
+    from rich.console import Console
+
+    # soft_wrap: a log of cron is not cut to the width of a terminal that is not there.
+    return Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 def answer(line: str) -> None:
@@ -48,8 +64,10 @@ def tell_end(code: ExitCode, message: str, trace: str = "") -> None:
     if trace:
         print(trace, file=sys.stderr, end="")
     if message:
+        from rich.markup import escape
+
         mark = "" if code in _ASKED_FOR else "[bold red]error:[/] "
-        err.print(mark + escape(message))
+        _err().print(mark + escape(message))
 
 
 @contextmanager

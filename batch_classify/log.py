@@ -13,8 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from rich.markup import escape
-
 from batch_classify import console
 from batch_classify.errors import ExitCode
 from batch_classify.filename import to_cell
@@ -73,6 +71,8 @@ class TextLog:
     def warn(self, message: str) -> None:
         """Print the warning."""
         if not self._quiet:
+            from rich.markup import escape
+
             console.err.print(f"[bold yellow]warning:[/] {escape(message)}")
 
     def finished(self, outcome: Outcome) -> None:

@@ -5,15 +5,16 @@ Turns rows and counts into text; prints nothing itself.
 
 from __future__ import annotations
 
-from typing import Any
-
-from rich.table import Table
+from typing import TYPE_CHECKING, Any
 
 from batch_classify.filename import to_cell
 from batch_classify.job import PAGE, TABLE, Outcome
 from batch_classify.report.page import STATUS_WORDS, percent, reason_in_words, visible
 from batch_classify.report.summary import Summary
 from batch_classify.row import Row, Status
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def answer(row: Row) -> str:
@@ -54,6 +55,8 @@ def place(outcome: Outcome) -> str:
 
 def counts(summary: Summary, ignored: int, remembered: int = 0) -> Table:
     """Draw the short table of counts that ends a run."""
+    from rich.table import Table
+
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(justify="right")
     table.add_column()

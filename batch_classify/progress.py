@@ -5,30 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _LINE_EVERY = 30.0  # seconds, where there is no terminal
 
 Advance = Callable[[int], None]
-
-
-class _Rate(ProgressColumn):
-    """Files a second, once that is known."""
-
-    def render(self, task: Task) -> Text:
-        """Render the rate."""
-        return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="cyan")
 
 
 @contextmanager
@@ -45,16 +29,10 @@ def progress(console: Console, count: Callable[[], int], *, quiet: bool = False)
             lambda files, seconds: console.print(f"{files:,} files read, {files / seconds:,.0f} a second")
         )
         return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("reading scans", total=count())
-        yield lambda files: bar.advance(task, files)
+    from batch_classify.bar import bar  # which a run of cron has no use for
+
+    with bar(console, count()) as advance:
+        yield advance
 
 
 def now_and_then(tell: Callable[[int, float], None]) -> Advance:

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 
 import cv2
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from batch_classify import __version__
 from batch_classify.decode import Grey
@@ -99,9 +100,13 @@ def _bins(review_below: float | None) -> list[tuple[str, float | None]]:
 
 
 def templates(*packages: str) -> Environment:
-    """Return the templates in the folders of these packages, with our filters and all text escaped."""
+    """Return the templates in the folders of these packages, with our filters and all text escaped.
+
+    They may call `verbatim` for a file of code: to compile it as a template takes longer than to write it.
+    """
+    loader = ChoiceLoader([PackageLoader(package, "") for package in packages])
     environment = Environment(
-        loader=ChoiceLoader([PackageLoader(package, "") for package in packages]),
+        loader=loader,
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -118,6 +123,9 @@ def templates(*packages: str) -> Environment:
         "json": json_text,
         "logarithm": math.log,
     }
+    environment.globals["verbatim"] = lambda file: Markup(
+        loader.get_source(environment, file)[0].removesuffix("\n")
+    )
     return environment
 
 
