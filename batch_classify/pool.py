@@ -17,7 +17,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from multiprocessing import forkserver, get_context
+from multiprocessing import forkserver, get_context, resource_tracker
 from pathlib import Path
 from threading import Thread
 from typing import TypeVar
@@ -45,7 +45,13 @@ def start_ahead() -> None:
     """
     # With the main module in the server, the workers need not import it one by one; nor what the job uses.
     forkserver.set_forkserver_preload(["__main__", "batch_classify.intake"])
-    forkserver.ensure_running()
+    # While it imports, Ctrl-C would end the server with a traceback; so it starts deaf to it, and stays so.
+    resource_tracker.ensure_running()  # the server needs it, and its own start would unblock the signal
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
 
 
 @contextmanager

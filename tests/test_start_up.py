@@ -95,3 +95,16 @@ def test_garbage_is_looked_for_once_the_work_begins(scans: Path, fake_model: Pat
     options = [str(scans), "--model", str(fake_model), "--device", "cpu", "--quiet"]
     statement = "import gc; print(gc.isenabled(), gc.get_freeze_count() > 1000)"
     assert run_and_say(statement, tmp_path, *options).split() == ["True", "True"]
+
+
+def test_ctrl_c_does_not_reach_the_server_of_the_workers(tmp_path: Path) -> None:
+    """It starts deaf to it, so that its imports end in no traceback; we hear it as before."""
+    (tmp_path / "probe.py").write_text(
+        "import signal\n\n\ndef deaf():\n"
+        "    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])\n"
+    )
+    statement = (
+        "from batch_classify.pool import worker_pool; from probe import deaf\n"
+        "    with worker_pool(1) as pool: print(deaf(), pool.submit(deaf).result())"
+    )
+    assert run_and_say(statement, tmp_path, "--version").splitlines()[-1] == "False True"
