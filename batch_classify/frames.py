@@ -6,11 +6,16 @@ along all of its sides and that something stands inside; not what.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from batch_classify.ink import Grey, Mask, u8
+
+T = TypeVar("T", bound=np.generic)
 
 _SMALLEST = 18  # px; a box is that wide and high
 _SHARE = 0.3  # of the picture: and takes that much of its width and height
@@ -42,7 +47,7 @@ def _frame(mask: Mask) -> NDArray[np.bool_] | None:
     height, width = mask.shape
     for index in np.argsort(-stats[1:, 2] * stats[1:, 3], kind="stable")[:2].tolist():
         x, y, w, h, _ = stats[index + 1].tolist()
-        if min(w, h) < _SMALLEST or w < _SHARE * width or h < _SHARE * height:
+        if not _is_large((h, w), mask.shape):
             break
         box = (slice(y, y + h), slice(x, x + w))
         piece = np.asarray(labels[box] == index + 1)
@@ -59,12 +64,30 @@ def _frame(mask: Mask) -> NDArray[np.bool_] | None:
 
 def may_be_frame(piece: Mask, shape: tuple[int, ...]) -> bool:
     """Whether a piece of ink [h, w] runs along all of its sides, in the midst of a picture of some shape."""
-    height, width = piece.shape
-    if min(height, width) < _SMALLEST or height < _SHARE * shape[0] or width < _SHARE * shape[1]:
-        return False
-    band = max(2, round(_BAND * min(height, width)))
-    views = (piece, piece[::-1], piece.T, piece[:, ::-1].T)
-    return all(view[:band].any(axis=0).mean() >= _COVERED for view in views)
+    return _is_large(piece.shape, shape) and all(_covered(piece))
+
+
+def _is_large(piece: tuple[int, ...], picture: tuple[int, ...]) -> bool:
+    """Whether a piece of some shape has the size of a box in a picture of another."""
+    share = all(side >= _SHARE * whole for side, whole in zip(piece, picture, strict=True))
+    return share and min(piece) >= _SMALLEST
+
+
+def _band(piece: NDArray[Any]) -> int:
+    """Return within how many px of a side a box's line stays."""
+    shorter: int = min(piece.shape)
+    return max(2, round(_BAND * shorter))
+
+
+def _views(piece: NDArray[T]) -> tuple[NDArray[T], ...]:
+    """Return a piece [h, w] as seen from its top, bottom, left and right, each on top."""
+    return piece, piece[::-1], piece.T, piece[:, ::-1].T
+
+
+def _covered(piece: NDArray[Any]) -> Iterator[bool]:
+    """Tell of each side of a piece [h, w] whether ink runs along it."""
+    band = _band(piece)
+    return (bool(view[:band].any(axis=0).mean() >= _COVERED) for view in _views(piece))
 
 
 def _line_of(piece: NDArray[np.bool_], ends: tuple[bool, ...]) -> NDArray[np.bool_] | None:
@@ -72,19 +95,16 @@ def _line_of(piece: NDArray[np.bool_], ends: tuple[bool, ...]) -> NDArray[np.boo
 
     `ends` says at which sides (top, bottom, left, right) the picture ends, so that one may be missing.
     """
-    shorter = min(piece.shape)
-    band = max(2, round(_BAND * shorter))
-    views = (piece, piece[::-1], piece.T, piece[:, ::-1].T)
-    covered = [bool(view[:band].any(axis=0).mean() >= _COVERED) for view in views]
+    shorter, band = min(piece.shape), _band(piece)
+    covered = list(_covered(piece))
     if sum(covered) < 2 or not all(one or end for one, end in zip(covered, ends, strict=True)):
         return None
-    sides = [_outer(view[: 3 * band], band) for view in views]
+    sides = [_outer(view[: 3 * band], band) for view in _views(piece)]
     usual = [_thickness(depth) for _, depth in sides]
     if max(one for one, there in zip(usual, covered, strict=True) if there) > max(2, _THICKEST * shorter):
         return None
     line = np.zeros_like(piece)
-    outs = (line, line[::-1], line.T, line[:, ::-1].T)
-    for out, (first, depth), thickness, there in zip(outs, sides, usual, covered, strict=True):
+    for out, (first, depth), thickness, there in zip(_views(line), sides, usual, covered, strict=True):
         if there:
             rows = np.arange(min(3 * band, len(out)))[:, None]
             most = np.where(depth > round(_UNEVEN * thickness) + 1, thickness, depth)

@@ -37,10 +37,7 @@ def flaw_of(ink: Grey, mask: Mask, scale: float) -> str:
         around = ink[max(0, y - 2) : y + height + 2, max(0, x - 2) : x + width + 2]
         if blur_of(around, dark) > _BLURRED * longer:
             return "the scan is blurred"
-    if x and y and x + width < ink.shape[1] and y + height < ink.shape[0]:
-        return ""
-    clear = (ink * mask > dark / 2).view(np.uint8)
-    return "the digit is cut off at the edge" if _is_cut(clear, longer) else ""
+    return "the digit is cut off at the edge" if _is_cut(ink, mask, dark / 2, longer) else ""
 
 
 def blur_of(ink: Grey, dark: int) -> float:
@@ -53,11 +50,12 @@ def blur_of(ink: Grey, dark: int) -> float:
     return dark / (sqrt(2 * pi) * max(1.0, quantile(steep, _STEEPEST)))
 
 
-def _is_cut(mask: Mask, longer: int) -> bool:
+def _is_cut(ink: Grey, mask: Mask, clear: float, longer: int) -> bool:
     """Whether strokes lie on one border alone, in two places or along it: a tight crop touches several."""
-    borders = [line for line in (mask[0], mask[-1], mask[:, 0], mask[:, -1]) if line.any()]
+    every = (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1])
+    borders = [line for side in every if (line := ink[side] * mask[side] > clear).any()]
     if len(borders) != 1:
         return False
     (line,) = borders
     runs = int((np.diff(line.astype(np.int8), prepend=0) == 1).sum())
-    return runs > 1 or cv2.countNonZero(line) > _CUT * longer
+    return runs > 1 or int(np.count_nonzero(line)) > _CUT * longer

@@ -103,10 +103,10 @@ def doubt_about(ink: Grey, kept: Mask, main: Piece, ruled: Mask, share: float) -
     Writing has a digit's shape, and is distinct from the paper. Texture, clouds, specks, the edge of a
     shadow, and what is left of a frame or a grid are not.
     """
-    side = min(max(ink.shape), _STRIP * min(ink.shape))
+    side = _side(ink.shape)
     x, y, width, height = cv2.boundingRect(kept)
     longer = max(width, height)
-    if longer < max(_LEAST, _SPECK * side) or not _SLIM * height <= width <= _WIDE * height:
+    if longer < max(_LEAST, _SPECK * side) or not _has_shape(width, height):
         return "too small, or not of a digit's shape"
     inner = _inner(kept)
     if (main.edges or longer > _LONG * side) and inner < _OUTSIDE:
@@ -121,8 +121,7 @@ def doubt_about(ink: Grey, kept: Mask, main: Piece, ruled: Mask, share: float) -
     distinct = separability(ink[around] if bare.all() else ink[around][bare])
     if distinct < needed:
         return "not distinct from the paper"
-    near = u8(cv2.dilate(kept[around], np.ones((3, 3), np.uint8)))
-    length = variation(ink[around] * near) / (2 * dark * longer)
+    length = _length(ink[around], kept[around], dark, longer)
     spot = longer < _SMALL * side and length < _SHORT and min(width, height) > _COMPACT * longer
     if length > (_OUTLINE if distinct > _CRISP else _LENGTH):
         return "more stroke than a digit has"
@@ -134,18 +133,32 @@ def is_surely_writing(ink: Grey, mask: Mask, dark: int, weak: int) -> bool:
 
     Where it is, `doubt_about` finds none; `dark` is what a tenth of the mask's ink exceeds.
     """
-    side = min(max(ink.shape), _STRIP * min(ink.shape))
+    side = _side(ink.shape)
     x, y, width, height = cv2.boundingRect(mask)
     longer = max(width, height)
-    small = longer < max(_LEAST, _SPECK * side, _SMALL * side)
-    if small or not _SLIM * height <= width <= _WIDE * height or dark < max(_PALEST, _CLEAR * weak):
+    clear = dark >= max(_PALEST, _CLEAR * weak)
+    if longer < max(_LEAST, _SMALL * side) or not _has_shape(width, height) or not clear:
         return False
     inner, digit = _inner(mask), mask[y : y + height, x : x + width]
     if (longer > _LONG * side and inner < _OUTSIDE) or _needed(dark, inner, 1.0, digit, side) > _PLAIN:
         return False
     around = (slice(max(0, y - 1), y + height + 1), slice(max(0, x - 1), x + width + 1))
-    near = u8(cv2.dilate(mask[around], np.ones((3, 3), np.uint8)))
-    return variation(ink[around] * near) <= _LENGTH * 2 * dark * longer
+    return _length(ink[around], mask[around], dark, longer) <= _LENGTH
+
+
+def _side(shape: tuple[int, ...]) -> int:
+    """Return what counts as the side of a picture of some shape."""
+    return min(max(shape), _STRIP * min(shape))
+
+
+def _has_shape(width: int, height: int) -> bool:
+    return _SLIM * height <= width <= _WIDE * height
+
+
+def _length(ink: Grey, kept: Mask, dark: int, longer: int) -> float:
+    """Return how long the strokes of the kept ink are together, in times its longer side."""
+    near = u8(cv2.dilate(kept, np.ones((3, 3), np.uint8)))
+    return variation(ink * near) / (2 * dark * longer)
 
 
 def _needed(dark: int, inner: float, share: float, kept: Mask, side: int) -> float:
