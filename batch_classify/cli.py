@@ -231,7 +231,7 @@ def classify(
 
 
 def _start_ahead(input: Path) -> None:
-    """Have the workers' libraries loaded beside ours, if there will be workers."""
+    """Have the workers' libraries loaded beside ours: a folder is read by workers, one image is not."""
     from batch_classify import pool
 
     with suppress(OSError):  # what is wrong with the input is told in its turn

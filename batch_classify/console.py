@@ -10,28 +10,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from batch_classify.errors import ExitCode, JobError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    err: Console
-
 _ASKED_FOR = (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
 _KEPT = "earlier results stay as they were, and what was done is kept"
 
 
-def __getattr__(name: str) -> Any:
-    """Give `err`, the console on stderr, on first use (PEP 562): not all commands say something."""
-    if name == "err":
-        return _err()
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
 @cache
-def _err() -> Console:
+def err() -> Console:
+    """Return the console on stderr, made on first use: not all commands say something."""
     from rich.console import Console
 
     # soft_wrap: a log of cron is not cut to the width of a terminal that is not there.
@@ -67,7 +59,7 @@ def tell_end(code: ExitCode, message: str, trace: str = "") -> None:
         from rich.markup import escape
 
         mark = "" if code in _ASKED_FOR else "[bold red]error:[/] "
-        _err().print(mark + escape(message))
+        err().print(mark + escape(message))
 
 
 @contextmanager

@@ -60,26 +60,26 @@ class TextLog:
 
     def advancing(self, count: Callable[[], int]) -> AbstractContextManager[Advance]:
         """Show a bar on a terminal, and elsewhere a line now and then."""
-        return progress(console.err, count, quiet=self._quiet)
+        return progress(console.err(), count, quiet=self._quiet)
 
     def rows(self, cards: Sequence[Card]) -> None:
         """Name the rows that need a look, if asked to."""
         for card in cards if self._verbose else ():
             if card.row.status not in (Status.OK, Status.REVIEWED):
-                console.err.print(concern(card.row), markup=False)
+                console.err().print(concern(card.row), markup=False)
 
     def warn(self, message: str) -> None:
         """Print the warning."""
         if not self._quiet:
             from rich.markup import escape
 
-            console.err.print(f"[bold yellow]warning:[/] {escape(message)}")
+            console.err().print(f"[bold yellow]warning:[/] {escape(message)}")
 
     def finished(self, outcome: Outcome) -> None:
         """Print the counts and where the report is."""
         if not self._quiet:
-            console.err.print(counts(outcome.summary, outcome.ignored, outcome.remembered))
-            console.err.print(place(outcome), markup=False)
+            console.err().print(counts(outcome.summary, outcome.ignored, outcome.remembered))
+            console.err().print(place(outcome), markup=False)
 
     def ended(self, code: ExitCode, message: str = "", trace: str = "") -> None:
         """Print why it did not end well."""

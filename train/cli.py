@@ -183,8 +183,8 @@ def fit(
             nondigits_of(start.arch, preset) if nondigits is None else nondigits,
             average,
         )
-        card = fit_model(task, out, console.err, resume=resume, even_if_worse=even_if_worse)
-        console.err.print(
+        card = fit_model(task, out, console.err(), resume=resume, even_if_worse=even_if_worse)
+        console.err().print(
             f"wrote {out}: validation accuracy {card.metrics['validation']['accuracy']:.2%}, temperature "
             f"{card.temperature}, answers below {card.review_below:.6g} go to review",
             markup=False,  # a file name may hold brackets
@@ -236,7 +236,7 @@ def evaluate(
         rows = [answer.card.row for answer in answers]
         others = {} if data in evaluation.DATA_SETS else rejections(ask_others(classifier, Path(data)), rows)
         for row in evaluation.unread(answers):
-            console.err.print(present.concern(row), markup=False)
+            console.err().print(present.concern(row), markup=False)
         card = classifier.model.card
         found = evaluation.figures(answers, classifier.thresholds.review_below, card.operating_points)
         if page is not None:
@@ -260,7 +260,7 @@ def export(
         from train.job import export_model
 
         card = export_model(checkpoint, out)
-        console.err.print(
+        console.err().print(
             f"wrote {out}: validation accuracy {card.metrics['validation']['accuracy']:.2%} "
             f"after {card.training['epochs']} epochs",
             markup=False,
