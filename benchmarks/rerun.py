@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
+from race import spread
 
 from train.generator import batch
 
@@ -42,11 +42,6 @@ def seconds_of(scans: Path, results: Path, model: Path | None) -> float:
     start = time.perf_counter()
     subprocess.run(command, check=True)
     return time.perf_counter() - start
-
-
-def spread(values: list[float], digits: int = 2) -> str:
-    """Return the median, and the least and the greatest."""
-    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
 def main() -> None:
@@ -76,7 +71,7 @@ def main() -> None:
         ledger = (results / "ledger.sqlite").stat().st_size / options.files / 1000
     print(f"first run   {spread(firsts)} s")
     print(f"rerun       {spread(reruns)} s")
-    print(f"ratio       {spread(ratios, 3)}")
+    print(f"ratio       {spread(ratios)}")
     print(f"ledger      {ledger:.1f} kB a scan")
 
 
