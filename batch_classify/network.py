@@ -36,18 +36,25 @@ class Cascade(nn.Module):
     """A quick network that reads every picture, and a careful one for those of which it is not sure.
 
     A network is `sure` of a picture if its softmax is at least that (Viola & Jones 2001 for the cascade,
-    Teerapittayanon et al. 2016 for leaving early where the softmax allows it). Where the careful one is not
-    sure either, its logits are the mean over the picture and the picture turned by `turns`, in degrees.
+    Teerapittayanon et al. 2016 for leaving early where the softmax allows it). Where the careful one's is less
+    than `turn_below` (`sure`, unless given), its logits are the mean over the picture and the picture turned by
+    `turns`, in degrees.
     Takes [N, C, H, W] and gives logits [N, 10]. In training it gives [2N, 10], the quick one's first; there
     the careful one reads the half of which the quick one is least sure, much as it will later, and the rest
     are the quick one's logits again, without a gradient (compare Jiang et al. 2019, selective backprop).
     """
 
     def __init__(
-        self, quick: Architecture, careful: Architecture, sure: float, turns: Sequence[float] = ()
+        self,
+        quick: Architecture,
+        careful: Architecture,
+        sure: float,
+        turns: Sequence[float] = (),
+        turn_below: float | None = None,
     ) -> None:
         super().__init__()
-        self.quick, self.careful, self.sure, self.turns = _sequence(quick), _sequence(careful), sure, turns
+        self.quick, self.careful, self.turns = _sequence(quick), _sequence(careful), turns
+        self.sure, self.turn_below = sure, sure if turn_below is None else turn_below
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Read a batch."""
@@ -58,32 +65,33 @@ class Cascade(nn.Module):
             return torch.cat(
                 [logits, known.float().index_copy(0, places, self.careful(images[places]).float())]
             )
-        return self._where_unsure(logits, images, self._read_carefully)
+        return _where_below(self.sure, logits, images, self._read_carefully)
 
     def _read_carefully(self, images: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.careful(images)
-        return self._where_unsure(logits, images, self._read_turned) if self.turns else logits
+        return _where_below(self.turn_below, logits, images, self._read_turned) if self.turns else logits
 
     def _read_turned(self, images: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
         views = torch.cat([turned(images, angle) for angle in self.turns])
         others: torch.Tensor = self.careful(views).reshape(len(self.turns), *known.shape)
         return (known + others.sum(0)) / (1 + len(self.turns))
 
-    def _where_unsure(
-        self,
-        logits: torch.Tensor,
-        images: torch.Tensor,
-        read: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
-    ) -> torch.Tensor:
-        """Replace the logits [N, C] of unsure pictures by what `read` makes of them, and of their logits."""
-        unsure = logits.softmax(1).amax(1) < self.sure
-        if images.is_cuda:
-            # Both on all, so that a GPU runs the same kernels whatever is in the batch.
-            return torch.where(unsure.unsqueeze(1), read(images, logits), logits)
-        places = unsure.nonzero().squeeze(1)
-        if torch.compiler.is_exporting():
-            torch._check(places.shape[0] != 0)  # onnxruntime takes none of them as well
-        return logits.index_copy(0, places, read(images[places], logits[places]))
+
+def _where_below(
+    sure: float,
+    logits: torch.Tensor,
+    images: torch.Tensor,
+    read: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+) -> torch.Tensor:
+    """Replace the logits [N, C] whose softmax is below `sure` by what `read` makes of pictures and logits."""
+    unsure = logits.softmax(1).amax(1) < sure
+    if images.is_cuda:
+        # Both on all, so that a GPU runs the same kernels whatever is in the batch.
+        return torch.where(unsure.unsqueeze(1), read(images, logits), logits)
+    places = unsure.nonzero().squeeze(1)
+    if torch.compiler.is_exporting():
+        torch._check(places.shape[0] != 0)  # onnxruntime takes none of them as well
+    return logits.index_copy(0, places, read(images[places], logits[places]))
 
 
 def turned(images: torch.Tensor, angle: float) -> torch.Tensor:

@@ -116,7 +116,8 @@ def test_a_cascade_says_the_same(tmp_path: Path, share: float, turns: list[float
     cascade = build([LAYERS[0], layers])
     with torch.inference_mode():
         softmax = cascade[1].quick(cascade[0](torch.from_numpy(images))).softmax(1).amax(1)
-        cascade[1].sure = torch.cat([softmax, softmax.max().view(1) + 1]).quantile(share).item()
+        sure = torch.cat([softmax, softmax.max().view(1) + 1]).quantile(share).item()
+        cascade[1].sure = cascade[1].turn_below = sure
         expected = cascade(torch.from_numpy(images)).numpy()
     write_model(tmp_path / "model", cascade, card())
     model = load(tmp_path / "model", "cpu", preprocessing=VERSION)

@@ -140,8 +140,16 @@ def test_what_is_still_unsure_is_turned() -> None:
     views = [normal, turned(normal, -10.0), turned(normal, 10.0)]
     expected = torch.stack([network[1].careful(view) for view in views]).mean(0)
     assert torch.allclose(network(images), expected, atol=1e-5)
+    network[1].turn_below = 0.0
+    assert torch.equal(network(images), network[1].careful(normal))
     network[1].sure = 0.0
     assert torch.equal(network(images), network[1].quick(normal))
+
+
+@pytest.mark.parametrize(("given", "expected"), [({}, 0.7), ({"turn_below": 0.4}, 0.4)])
+def test_how_unsure_is_turned(given: dict[str, float], expected: float) -> None:
+    """Below `turn_below`, or where a card from before it has none, below `sure`."""
+    assert build([NORMALISE, {**cascade(0.7), "turns": [5.0], **given}])[1].turn_below == expected
 
 
 def test_a_quarter_turn_and_no_turn() -> None:
