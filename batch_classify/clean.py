@@ -1,8 +1,9 @@
-"""The short way for clean scans: bare paper all around, and on it a single piece of dark ink.
+"""The short way for clean scans: bare paper, and on it a single piece of dark ink.
 
 Most scans that a program has cut out are like that, and need no search for shadows, rules, frames,
-neighbours or specks. What is told here is what the long way would have told, in less than half of the
-time; a scan that leaves any doubt goes the long way. Knows nothing of sizes to fit.
+neighbours or specks. What is told here is what the long way would have told, in a fraction of its time; a
+scan that leaves any doubt goes the long way. Scans of one size are looked at together, since on 28×28
+pixels a call costs more than what it does. Knows nothing of sizes to fit.
 """
 
 from __future__ import annotations
@@ -12,44 +13,125 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from batch_classify.frames import may_be_frame
-from batch_classify.ink import Grey, Levels, Mask, border, levels_of, on_flat_paper, quantile, share_near
-from batch_classify.rules import without_faint_rules, without_rules
-from batch_classify.strokes import is_surely_writing
+from batch_classify.frames import may_be_frames
+from batch_classify.halves import on_one_paper
+from batch_classify.ink import (
+    EVEN,
+    FLAT,
+    Bools,
+    Box,
+    Grey,
+    Mask,
+    Wholes,
+    on_flat_paper,
+    plain_levels,
+    u8,
+    variation,
+    variations,
+)
+from batch_classify.rules import may_hold_faint_rules, may_hold_rules, without_faint_rules, without_rules
+from batch_classify.strokes import is_writing, share_inside
 
-_PAPER_AND_DIGIT = 2
-_BARE = 0.5  # of the picture: with so much paper, nothing at its border is a frame
+_BARE = 0.5  # of the picture: with so much flat paper, nothing at its border is a frame
+_DARK = 0.9  # of the ink is no darker than what counts as dark
 
 
 @dataclass(frozen=True, slots=True)
 class Clean:
-    """A digit alone on bare paper: its ink plane, the mask of its strokes (uint8 [h, w]), the levels."""
+    """A digit alone on bare paper.
+
+    ink: the ink plane, uint8 [h, w].
+    mask: where the digit's strokes are in it, uint8 [h, w].
+    box: where they lie.
+    glyph: what is in the box, without what is too pale and stands apart.
+    dark: the level that a tenth of the digit's ink exceeds.
+    variation: the glyph's total variation, in levels times px.
+    """
 
     ink: Grey
     mask: Mask
-    levels: Levels
+    box: Box
+    glyph: Grey
+    dark: int
+    variation: float
 
 
-def clean_digit(grey: Grey) -> Clean | None:
-    """Return the only piece of ink in a scan uint8 [h, w], or None unless it is plain that it is a digit."""
-    paper = int(grey[0, 0])
-    if (border(grey) != paper).any() or share_near(grey, paper) < _BARE:
-        return None
-    ink = on_flat_paper(grey, paper).plane
-    if without_faint_rules(ink) is not ink:
-        return None
-    levels = levels_of(ink)
-    mask = (ink >= levels.weak).view(np.uint8)
-    x, y, width, height = cv2.boundingRect(mask)
-    inside = x > 0 and y > 0 and x + width < grey.shape[1] and y + height < grey.shape[0]
-    if width > height or not inside:
-        return None
-    piece = np.ascontiguousarray(mask[y : y + height, x : x + width])
-    if cv2.connectedComponents(piece)[0] != _PAPER_AND_DIGIT:
-        return None
-    if may_be_frame(piece, mask.shape) or without_rules(mask, ink) is not mask:
-        return None
-    dark = quantile(ink[mask.view(np.bool_)], 0.9)
-    if dark <= levels.strong or not is_surely_writing(ink, mask, dark, levels.weak):
-        return None
-    return Clean(ink, mask, levels)
+def clean_digits(scans: Grey) -> list[Clean | None]:
+    """Return the only piece of ink in each scan, uint8 [N, h, w], or None unless it plainly is a digit."""
+    found: list[Clean | None] = [None] * len(scans)
+    places = np.flatnonzero(_on_bare_paper(scans))
+    if places.size:
+        inks = np.stack([on_flat_paper(scan, int(scan[0, 0])).plane for scan in scans[places]])
+        for place, digit in zip(places.tolist(), _digits(inks), strict=True):
+            found[place] = digit
+    return found
+
+
+def _on_bare_paper(scans: Grey) -> Bools:
+    """Tell of each scan [N, h, w] whether it is flat paper of its corner's level, but for a digit.
+
+    The digit may touch the border.
+    """
+    paper = scans[:, 0, :1]
+    ends = scans[:, 0], scans[:, -1], scans[:, 1:-1, 0], scans[:, 1:-1, -1]
+    inked = [np.count_nonzero(end != paper, axis=1) for end in ends]
+    bare: Bools = np.sum(inked, axis=0) <= (1 - EVEN) * sum(end.shape[1] for end in ends)
+    if bare.any():
+        low, high = paper - np.minimum(paper, FLAT), paper + np.minimum(255 - paper, FLAT)
+        near = (scans >= low[:, :, None]) & (scans <= high[:, :, None])
+        bare &= np.count_nonzero(near, axis=(1, 2)) >= _BARE * scans[0].size
+    for place in np.flatnonzero(bare & (np.minimum(*inked[:2]) + np.minimum(*inked[2:]) > 0)).tolist():
+        scan = scans[place]
+        bare[place] = on_one_paper(scan) is scan
+    return bare
+
+
+def _digits(inks: Grey) -> list[Clean | None]:
+    """Return the digit of each ink plane [N, h, w], or None where there is any doubt."""
+    count = len(inks)
+    weak, strong, plain = plain_levels(inks)
+    masks = (inks >= weak[:, None, None]).view(np.uint8)
+    area = np.count_nonzero(masks, axis=(1, 2))
+    boxes = np.array([cv2.boundingRect(mask) for mask in masks], np.int64).T
+    dark = _dark(inks * masks, area)
+    apart = _apart(masks)
+    whole = apart.reshape(-1, apart.shape[2])
+    near = u8(cv2.dilate(whole, np.ones((3, 3), np.uint8))).reshape(apart.shape) * _apart(inks)
+    depths = cv2.distanceTransform(whole, cv2.DIST_L2, 3).reshape(count, -1).max(axis=1)
+    lengths = variations(near)
+    plain &= (area > 0) & (boxes[2] <= boxes[3]) & (_pieces(apart) == 1) & ~may_be_frames(masks, boxes)
+    plain &= dark > strong
+    plain &= is_writing(inks, boxes, dark, weak, share_inside(masks), depths.astype(np.float64), lengths)
+    for place in np.flatnonzero(plain & may_hold_faint_rules(inks)).tolist():
+        ink = inks[place]
+        plain[place] = without_faint_rules(ink) is ink
+    for place in np.flatnonzero(plain & may_hold_rules(masks, boxes)).tolist():
+        mask = masks[place]
+        plain[place] = without_rules(mask, inks[place]) is mask
+    found: list[Clean | None] = [None] * count
+    for place in np.flatnonzero(plain).tolist():
+        box = Box(*boxes[:, place].tolist())
+        glyph = near[place, 1 + box.y : 1 + box.y + box.height, 1 + box.x : 1 + box.x + box.width]
+        # Paler ink around a digit lies outside its box too, and is no part of the glyph.
+        length = float(lengths[place]) if weak[place] == 1 else variation(glyph)
+        found[place] = Clean(inks[place], masks[place], box, glyph, int(dark[place]), length)
+    return found
+
+
+def _apart(planes: Grey) -> Grey:
+    """Return planes [N, h, w] with a bare border around each, so that together they are one picture."""
+    return np.pad(planes, ((0, 0), (1, 1), (1, 1)))
+
+
+def _dark(inks: Grey, area: Wholes) -> Wholes:
+    """Return the level that a tenth of the digit's ink exceeds; the rest of the planes [N, h, w] is 0."""
+    levels = np.sort(inks.reshape(len(inks), -1), axis=1)
+    place = levels.shape[1] - area + np.maximum(1, np.ceil(_DARK * area).astype(np.int64)) - 1
+    return np.asarray(levels[np.arange(len(inks)), np.minimum(place, levels.shape[1] - 1)], np.int64)
+
+
+def _pieces(masks: Mask) -> Wholes:
+    """Count the pieces of ink in each mask [N, h, w] with a bare border."""
+    count, height, width = masks.shape
+    stats = np.asarray(cv2.connectedComponentsWithStats(masks.reshape(-1, width))[2])
+    return np.bincount(stats[1:, cv2.CC_STAT_TOP] // height, minlength=count)

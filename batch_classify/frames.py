@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_classify.ink import Grey, Mask, u8
+from batch_classify.ink import Bools, Grey, Mask, Wholes, u8
 
 T = TypeVar("T", bound=np.generic)
 
@@ -62,9 +62,28 @@ def _frame(mask: Mask) -> NDArray[np.bool_] | None:
     return None
 
 
-def may_be_frame(piece: Mask, shape: tuple[int, ...]) -> bool:
-    """Whether a piece of ink [h, w] runs along all of its sides, in the midst of a picture of some shape."""
-    return _is_large(piece.shape, shape) and all(_covered(piece))
+def may_be_frames(masks: Mask, boxes: Wholes) -> Bools:
+    """Tell of each mask [N, h, w] whether its ink may be a box: it is large, and runs along all sides inside.
+
+    `boxes`, [4, N], are the left, top, width and height of each one's ink.
+    """
+    x, y, width, height = boxes
+    shorter = np.minimum(width, height)
+    large: Bools = (shorter >= _SMALLEST) & (height >= _SHARE * masks.shape[1])
+    large &= width >= _SHARE * masks.shape[2]
+    places = np.flatnonzero(large)
+    if not places.size:
+        return large
+    band = np.maximum(2, np.rint(_BAND * shorter))
+    views = (masks, y, height, width), (masks.transpose(0, 2, 1), x, width, height)
+    for view, start, extent, across in views:
+        first, past, length = start[places], (start + extent)[places], view.shape[1]
+        at, depth = np.arange(length), band[places]
+        ends = ((first + depth)[:, None] > at, first == 0), ((past - depth)[:, None] <= at, past == length)
+        for near, outside in ends:
+            covered = (view[places] * near[:, :, None]).any(axis=1).sum(axis=1)
+            large[places] &= outside | (covered / across[places] >= _COVERED)
+    return large
 
 
 def _is_large(piece: tuple[int, ...], picture: tuple[int, ...]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -15,14 +16,16 @@ from numpy.typing import NDArray
 
 Grey = NDArray[np.uint8]
 Mask = NDArray[np.uint8]  # 1 where something is, 0 elsewhere
+Bools = NDArray[np.bool_]
+Wholes = NDArray[np.int64]
 
 FAINTEST = 10  # levels of ink below which nothing was written
 _TRACE = 16  # levels; JPEG leaves traces that dark around a stroke
 _RINGING = 0.2  # of the ink's area: smooth strokes have fewer pixels as pale as traces
 _COARSE_SIDE = 64  # px; enough to see where the paper is
 _TINY_SIDE = 40  # px; below it a scan is a tight crop: ink often touches the border, shadows do not show
-_FLAT = 4  # grey levels by which evenly lit paper may stray from its median
-_EVEN, _EVEN_TINY = 0.85, 0.5  # of the border: on flat paper so much of it is paper
+FLAT = 4  # grey levels by which evenly lit paper may stray from its median
+EVEN, _EVEN_TINY = 0.85, 0.5  # of the border: on flat paper so much of it is paper
 _FRAMED = 0.9  # of the border: a frame takes so much of it
 _MOSTLY = 0.6  # of the picture: on flat paper so much of it is paper
 _EDGE = 0.14  # of the side: so broad is the edge that a frame leaves
@@ -33,6 +36,20 @@ _LEAST_RANGE = 45  # grey levels; less, as between off-white paper and white, wo
 _NOISY = 0.15  # of the level between ink and paper
 _FEW = 2000  # values; more are counted faster than sorted: 28×28 take 8 µs instead of 32
 _SURE = 1.5  # how much more energy one polarity's strokes must have
+
+
+class Box(NamedTuple):
+    """Where something lies in a picture, in px from its left and its top."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def longer(self) -> int:
+        """The longer of its sides, px."""
+        return max(self.width, self.height)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +106,7 @@ def flat_paper(grey: Grey) -> int | None:
     level, usual = quantile(ring, 0.5), quantile(grey, 0.5)
     even, most = share_near(ring, level), share_near(grey, usual)
     framed = even > _FRAMED and share_near(grey, level) < 0.5
-    if even >= _EVEN and not framed:
+    if even >= EVEN and not framed:
         return level
     if most >= _MOSTLY:
         return usual
@@ -98,7 +115,7 @@ def flat_paper(grey: Grey) -> int | None:
 
 def share_near(values: Grey, level: int) -> float:
     """Return which share of the values [n] or [h, w] is as near to a level as flat paper strays."""
-    return cv2.countNonZero(cv2.inRange(values, max(0, level - _FLAT), level + _FLAT)) / values.size
+    return cv2.countNonZero(cv2.inRange(values, max(0, level - FLAT), level + FLAT)) / values.size
 
 
 def on_flat_paper(grey: Grey, paper: int) -> Inked:
@@ -257,6 +274,23 @@ def levels_of(ink: Grey, least: int = 1) -> Levels:
     return Levels(floor, min(max(3 * floor, least), max(1, strong // 2)), strong)
 
 
+def plain_levels(inks: Grey) -> tuple[Wholes, Wholes, Bools]:
+    """Return `levels_of` each of the planes [N, h, w], if its floor is 0: weak, strong, and whether it is."""
+    count, height, width = inks.shape
+    otsu = np.array([cv2.threshold(ink, 0, 255, cv2.THRESH_OTSU)[0] for ink in inks], np.int64)
+    above = np.pad((inks > otsu[:, None, None]).view(np.uint8), ((0, 0), (1, 1), (0, 0)))
+    wide = u8(cv2.dilate(above.reshape(-1, width), np.ones((3, 3), np.uint8)))
+    sure = wide.reshape(above.shape)[:, 1:-1]
+    surely = np.count_nonzero(sure, axis=(1, 2))
+    bare = np.count_nonzero((inks | sure) == 0, axis=(1, 2)) >= np.ceil(0.9 * (height * width - surely))
+    strong = np.maximum(otsu, FAINTEST)
+    least = np.ones(count, np.int64)
+    if max(height, width) > _TINY_SIDE:
+        traces = np.count_nonzero((inks > 0) & (inks <= _TRACE), axis=(1, 2))
+        least[traces > _RINGING * surely] = _TRACE
+    return np.minimum(least, np.maximum(1, strong // 2)), strong, bare
+
+
 def separability(values: Grey) -> float:
     """Return which share of the variance two classes explain, Otsu's (1979) measure: 1 for two levels."""
     upper = u8(cv2.threshold(values, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1]).reshape(values.shape)
@@ -272,6 +306,14 @@ def variation(plane: Grey) -> float:
 
     Each px of a stroke has two edges, so the variation measures its length, blurred or not.
     """
-    padded = cv2.copyMakeBorder(plane, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0).astype(np.float32)
-    across, down = padded[:-1, 1:] - padded[:-1, :-1], padded[1:, :-1] - padded[:-1, :-1]
-    return float(cv2.magnitude(across, down).sum())
+    padded = u8(cv2.copyMakeBorder(plane, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0))
+    return float(variations(padded[None])[0])
+
+
+def variations(planes: Grey) -> NDArray[np.float64]:
+    """Return the total variation of each of the ink planes [N, h, w], whose borders are bare."""
+    levels = planes.reshape(-1, planes.shape[2]).astype(np.float32)
+    across, down = levels[:-1, 1:] - levels[:-1, :-1], levels[1:, :-1] - levels[:-1, :-1]
+    slopes = np.zeros(levels.shape, np.float32)
+    slopes[:-1, :-1] = cv2.magnitude(across, down)
+    return np.asarray(slopes.reshape(len(planes), -1).sum(axis=1, dtype=np.float64))

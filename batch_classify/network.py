@@ -36,12 +36,14 @@ class Cascade(nn.Module):
     """A quick network that reads every picture, and a careful one for those of which it is not sure.
 
     A network is `sure` of a picture if its softmax is at least that (Viola & Jones 2001 for the cascade,
-    Teerapittayanon et al. 2016 for leaving early where the softmax allows it). Where the careful one's is less
-    than `turn_below` (`sure`, unless given), its logits are the mean over the picture and the picture turned by
-    `turns`, in degrees.
-    Takes [N, C, H, W] and gives logits [N, 10]. In training it gives [2N, 10], the quick one's first; there
-    the careful one reads the half of which the quick one is least sure, much as it will later, and the rest
-    are the quick one's logits again, without a gradient (compare Jiang et al. 2019, selective backprop).
+    Teerapittayanon et al. 2016 for leaving early where the softmax allows it). Where the careful one's is
+    less than `turn_below` (`sure`, unless given), its logits are the mean over the picture and the picture
+    turned by `turns`, in degrees.
+
+    Takes [N, C, H, W] and gives logits [N, classes]. In training it gives [2N, classes], the quick one's
+    first; there the careful one reads the half of which the quick one is least sure, much as it will later,
+    and the rest are the quick one's logits again, without a gradient (compare Jiang et al. 2019, selective
+    backprop).
     """
 
     def __init__(

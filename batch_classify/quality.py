@@ -11,7 +11,7 @@ from math import pi, sqrt
 import cv2
 import numpy as np
 
-from batch_classify.ink import Grey, Mask, quantile, u8
+from batch_classify.ink import Box, Grey, Mask, quantile, u8
 
 _SMALL = 10  # px of the longer side; a digit of 12 can still be read as well as any
 _FAINT = 35  # levels of ink; 20 are taken for bare paper
@@ -21,23 +21,22 @@ _STEEPEST = 0.98  # of the slopes are no steeper than an edge's middle
 _CUT = 0.3  # of the longer side that lies along one border, as no stroke's end does
 
 
-def flaw_of(ink: Grey, mask: Mask, scale: float) -> str:
+def flaw_of(ink: Grey, mask: Mask, box: Box, dark: int, scale: float) -> str:
     """Say what is wrong with a digit in an ink plane [h, w]; nothing where all is well.
 
-    `mask` is where its strokes are, uint8 [h, w]; a pixel of the plane was `scale` pixels wide in the scan.
+    `mask` is where its strokes are, uint8 [h, w], in the `box`; a tenth of its ink is darker than `dark`.
+    A pixel of the plane was `scale` pixels wide in the scan.
     """
-    x, y, width, height = cv2.boundingRect(mask)
-    longer = max(width, height)
-    if longer * scale < _SMALL:
-        return f"the digit is only {round(longer * scale)} px large"
-    dark = quantile(ink[mask > 0], 0.9)
+    if box.longer * scale < _SMALL:
+        return f"the digit is only {round(box.longer * scale)} px large"
     if dark < _FAINT:
         return "the writing is very faint"
-    if longer >= _LARGE:
+    if box.longer >= _LARGE:
+        x, y, width, height = box
         around = ink[max(0, y - 2) : y + height + 2, max(0, x - 2) : x + width + 2]
-        if blur_of(around, dark) > _BLURRED * longer:
+        if blur_of(around, dark) > _BLURRED * box.longer:
             return "the scan is blurred"
-    return "the digit is cut off at the edge" if _is_cut(ink, mask, dark / 2, longer) else ""
+    return "the digit is cut off at the edge" if _is_cut(ink, mask, dark / 2, box.longer) else ""
 
 
 def blur_of(ink: Grey, dark: int) -> float:

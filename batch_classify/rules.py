@@ -6,12 +6,15 @@ Takes a mask of ink with the ink plane below it and takes the lines out. Does no
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_classify.ink import Grey, Mask, quantile, u8
+from batch_classify.ink import Bools, Grey, Mask, Wholes, quantile, u8
+
+T = TypeVar("T", bound=np.generic)
 
 PALER = 0.75
 """Of the other ink: printed rules are that pale or paler."""
@@ -47,10 +50,10 @@ def without_faint_rules(ink: Grey) -> Grey:
     ends = [ink[[0, 1, -2, -1]].ravel(), ink[:, [0, 1, -2, -1]].ravel()]
     if max(int(end.max()) for end in ends) < _FAINTEST:
         return ink
-    rows = _promising(u8(cv2.resize(ink, (_PARTS, height), interpolation=cv2.INTER_AREA)), width)
+    rows = np.flatnonzero(_promising(_level_means(ink)[None], width))
     if rows.size:
         ink = _without_level_rules(ink, rows)
-    columns = _promising(u8(cv2.resize(ink, (width, _PARTS), interpolation=cv2.INTER_AREA)).T, height)
+    columns = np.flatnonzero(_promising(_upright_means(ink)[None], height))
     if columns.size:
         turned = np.ascontiguousarray(ink.T)
         left = _without_level_rules(turned, columns)
@@ -59,31 +62,78 @@ def without_faint_rules(ink: Grey) -> Grey:
     return ink
 
 
+def may_hold_faint_rules(inks: Grey) -> Bools:
+    """Tell of each ink plane [N, h, w] whether `without_faint_rules` may take something out of it."""
+    count, height, width = inks.shape
+    if min(height, width) < _PARTS * _FEWEST:
+        return np.zeros(count, np.bool_)
+    ends = inks[:, [0, 1, -2, -1]].max(axis=(1, 2)), inks[:, :, [0, 1, -2, -1]].max(axis=(1, 2))
+    may = np.asarray(np.maximum(*ends) >= _FAINTEST)
+    if may.any():
+        rows = _level_means(np.vstack(list(inks[may]))).reshape(-1, height, _PARTS)
+        columns = _upright_means(np.hstack(list(inks[may]))).reshape(-1, width, _PARTS)
+        _, level = _shades(inks[may], _promising(rows, width))
+        _, upright = _shades(inks[may].transpose(0, 2, 1), _promising(columns, height))
+        may[may] = level.any(axis=1) | upright.any(axis=1)
+    return may
+
+
+def _level_means(ink: Grey) -> Grey:
+    """Return the mean ink in each part of each row of a plane [h, w], uint8 [h, parts]."""
+    return u8(cv2.resize(ink, (_PARTS, len(ink)), interpolation=cv2.INTER_AREA))
+
+
+def _upright_means(ink: Grey) -> Grey:
+    """Return the mean ink in each part of each column of a plane [h, w], uint8 [w, parts]."""
+    return u8(cv2.resize(ink, (ink.shape[1], _PARTS), interpolation=cv2.INTER_AREA)).T
+
+
 def _reach(length: int) -> int:
     """Return by how many px a line of some length may rise on its way."""
     return max(1, round(_TILT * length))
 
 
-def _promising(means: Grey, length: int) -> NDArray[np.intp]:
-    """Return the rows that may hold a line, by the mean ink in each part of each row, uint8 [h, parts]."""
-    paper = np.partition(means, len(means) // 2, axis=0)[len(means) // 2]
-    lean = np.ones((2 * _reach(length) + 1, 1), np.uint8)
-    through = u8(cv2.dilate(means - np.minimum(means, paper), lean)).min(axis=1)
-    if through.max() < _HINT:
-        return np.zeros(0, np.intp)
-    return np.flatnonzero(cv2.dilate((through >= _HINT).view(np.uint8), lean))
+def _promising(means: Grey, length: int) -> Bools:
+    """Tell of each row [N, h] whether it may hold a line, by the mean ink in its parts [N, h, parts]."""
+    middle = means.shape[1] // 2
+    paper = np.partition(means, middle, axis=1)[:, middle : middle + 1]
+    return np.asarray(_nearby(means - np.minimum(means, paper), _reach(length)).min(axis=2) >= _HINT)
+
+
+def _nearby(values: NDArray[T], reach: int) -> NDArray[T]:
+    """Return the greatest of the values [N, h, …] in so many rows to either side of each."""
+    greatest = values.copy()
+    for step in range(1, reach + 1):
+        np.maximum(greatest[:, step:], values[:, :-step], out=greatest[:, step:])
+        np.maximum(greatest[:, :-step], values[:, step:], out=greatest[:, :-step])
+    return greatest
+
+
+def _shades(inks: Grey, promising: Bools) -> tuple[Grey, Grey]:
+    """Return how much ink there is along each promising row, [N, h], of planes [N, h, w], above the paper's.
+
+    First in each part of it, [N, h, parts], and then, where the row looks like a line, the least of its
+    parts, [N, h], elsewhere 0.
+    """
+    sample = _usual(inks[:, :: max(1, inks.shape[1] // _SAMPLE)])
+    middle = sample.shape[1] // 2
+    paper = np.partition(sample, middle, axis=1)[:, middle]
+    usual = np.zeros((*promising.shape, _PARTS), np.uint8)
+    places = np.nonzero(promising)
+    found = _usual(inks[places])
+    usual[places] = found - np.minimum(found, paper[places[0]])
+    nearby = _nearby(usual, _reach(inks.shape[2]))
+    through = nearby.min(axis=2)
+    through[(through < _FAINTEST) | (np.sort(nearby, axis=2)[..., _PARTS // 3] > _EVEN * through + 1)] = 0
+    return usual, through
 
 
 def _usual(ink: Grey) -> Grey:
-    """Return the median ink in each part of each row, uint8 [h, parts]."""
-    edges = _edges(ink.shape[1])
-    return np.stack(
-        [
-            np.partition(ink[:, first:end], (end - first) // 2, axis=1)[:, (end - first) // 2]
-            for first, end in pairwise(edges)
-        ],
-        axis=1,
-    )
+    """Return the median ink in each part of each row, uint8 [..., parts], of planes [..., w]."""
+    parts = [ink[..., first:end] for first, end in pairwise(_edges(ink.shape[-1]))]
+    middles = [part.shape[-1] // 2 for part in parts]
+    medians = [np.partition(part, at)[..., at] for part, at in zip(parts, middles, strict=True)]
+    return np.stack(medians, axis=-1)
 
 
 def _edges(width: int) -> list[int]:
@@ -93,19 +143,9 @@ def _edges(width: int) -> list[int]:
 def _without_level_rules(ink: Grey, rows: NDArray[np.intp]) -> Grey:
     """Return the ink plane [h, w] without the level lines that some of these rows hold."""
     height, width = ink.shape
-    reach = _reach(width)
-    step = max(1, height // _SAMPLE)
-    if step == 1:
-        every = _usual(ink)
-        sample, found = every, every[rows]
-    else:
-        sample, found = _usual(ink[::step]), _usual(ink[rows])
-    paper = np.partition(sample, len(sample) // 2, axis=0)[len(sample) // 2]
-    usual = np.zeros((height, _PARTS), np.uint8)
-    usual[rows] = found - np.minimum(found, paper)
-    nearby = u8(cv2.dilate(usual, np.ones((2 * reach + 1, 1), np.uint8)))
-    through = nearby.min(axis=1)
-    through[(through < _FAINTEST) | (np.sort(nearby, axis=1)[:, _PARTS // 3] > _EVEN * through + 1)] = 0
+    promising = np.zeros((1, height), np.bool_)
+    promising[0, rows] = True
+    (usual,), (through,) = _shades(ink[None], promising)
     runs = _runs(through)
     if not runs:
         return ink
@@ -115,7 +155,7 @@ def _without_level_rules(ink: Grey, rows: NDArray[np.intp]) -> Grey:
     else:
         most = _ALIKE * float(np.median([through[first:end].max() for first, end in runs]))
     through[through > most] = 0
-    thickest = 2 * reach + max(2, round(_RULE_WIDTH * max(height, width)))
+    thickest = 2 * _reach(width) + max(2, round(_RULE_WIDTH * max(height, width)))
     for first, end in runs:
         if end - first > thickest:
             through[first:end] = 0
@@ -172,29 +212,66 @@ def without_rules(mask: Mask, ink: Grey) -> Mask:
     return kept
 
 
-def _is_through(start: int, extent: int, length: int) -> bool:
+def may_hold_rules(masks: Mask, boxes: Wholes) -> Bools:
+    """Tell of each mask [N, h, w] whether `without_rules` may take something out of it.
+
+    `boxes`, [4, N], are the left, top, width and height of each one's ink.
+    """
+    count, height, width = masks.shape
+    x, y, across, down = boxes
+    may = np.zeros(count, np.bool_)
+    if min(height, width) < _SMALLEST_RULED:
+        return may
+    for through, turned in (
+        (_is_through(x, across, width), masks),
+        (_is_through(y, down, height), masks.transpose(0, 2, 1)),
+    ):
+        places = np.flatnonzero(through)
+        if places.size:
+            _, lines = _long_runs(turned[places])
+            may[places[lines[1]]] = True
+    return may
+
+
+def _is_through(start: Wholes | int, extent: Wholes | int, length: int) -> Bools | bool:
     """Whether ink comes so near to both ends of a side that a line may run through there."""
-    return start <= _NEAR * length and start + extent >= length - _NEAR * length
+    return (start <= _NEAR * length) & (start + extent >= length - _NEAR * length)
 
 
 def _lines(mask: Mask) -> list[tuple[Mask, int]]:
     """Return the level lines through a mask [h, w], each with its side: 0 top, 1 bottom, -1 neither."""
-    height, width = mask.shape
-    tilt = max(1, round(_TILT * width))
-    thick = cv2.dilate(mask, np.ones((2 * tilt + 1, 1), np.uint8))
-    runs = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, round(_RULE * width)), np.uint8))
-    if not runs.any():
-        return []
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(runs)
+    labels, found = _long_runs(mask[None])
     lines = []
-    for index in range(1, count):
-        x, y, w, h, area = stats[index].tolist()
-        side = 0 if y + h / 2 < _NEAR * height else 1 if y + h / 2 > (1 - _NEAR) * height else -1
-        margin = width * (_MARGIN if side < 0 else _NEAR)
-        through = x <= margin and x + w >= width - margin
-        thin = area / w <= 2 * tilt + max(2, _RULE_WIDTH * max(height, width))
-        run = (labels == index).view(np.uint8)
+    for label, _, side in found.T.tolist():
+        run = (labels[0] == label).view(np.uint8)
         line = mask * run
-        if thin and through and line.any() and (side >= 0 or _alone(run, mask)):
+        if line.any() and (side >= 0 or _alone(run, mask)):
             lines.append((line, side))
     return lines
+
+
+def _long_runs(masks: Mask) -> tuple[NDArray[np.int32], Wholes]:
+    """Return what runs level through masks [N, h, w], labelled, and which of it is as thin as a line.
+
+    The latter is [3, M]: the label, which of the masks, and the side as `_lines` gives it.
+    """
+    count, height, width = masks.shape
+    tilt = max(1, round(_TILT * width))
+    # One picture of all of them, with paper between, which is a call to OpenCV instead of N.
+    wide = np.zeros((count, height + 2 * tilt, width), np.uint8)
+    wide[:, tilt:-tilt] = masks
+    thick = u8(cv2.dilate(wide.reshape(-1, width), np.ones((2 * tilt + 1, 1), np.uint8))).reshape(wide.shape)
+    thick[:, :tilt] = thick[:, -tilt:] = 0
+    along = np.ones((1, round(_RULE * width)), np.uint8)
+    runs = cv2.morphologyEx(thick.reshape(-1, width), cv2.MORPH_OPEN, along)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(runs)
+    x, y, w, h, area = stats[1:].T.astype(np.int64)
+    number, top = np.divmod(y, height + 2 * tilt)
+    middle = top - tilt + h / 2
+    side = np.where(middle < _NEAR * height, 0, np.where(middle > (1 - _NEAR) * height, 1, -1))
+    margin = width * np.where(side < 0, _MARGIN, _NEAR)
+    through = (x <= margin) & (x + w >= width - margin)
+    thin = area / w <= 2 * tilt + max(2, _RULE_WIDTH * max(height, width))
+    lines = np.flatnonzero(through & thin)
+    labelled = np.asarray(labels, np.int32).reshape(wide.shape)[:, tilt:-tilt]
+    return labelled, np.stack([lines + 1, number[lines], side[lines]])

@@ -10,10 +10,24 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from batch_classify.ink import Grey, Levels, Mask, quantile, separability, u8, variation
+from batch_classify.ink import (
+    Bools,
+    Box,
+    Grey,
+    Levels,
+    Mask,
+    Wholes,
+    quantile,
+    separability,
+    u8,
+    variation,
+)
 from batch_classify.pieces import Piece, mask_of, pieces_of
 from batch_classify.rules import PALER, without_rules
+
+Reals = NDArray[np.float64]
 
 _LARGER = 1.3  # times the main piece: the rest of a frame
 _LEAST = 6  # px: a digit's longer side has that at least
@@ -104,46 +118,59 @@ def doubt_about(ink: Grey, kept: Mask, main: Piece, ruled: Mask, share: float) -
     shadow, and what is left of a frame or a grid are not.
     """
     side = _side(ink.shape)
-    x, y, width, height = cv2.boundingRect(kept)
-    longer = max(width, height)
-    if longer < max(_LEAST, _SPECK * side) or not _has_shape(width, height):
+    box = Box(*cv2.boundingRect(kept))
+    longer = box.longer
+    if longer < max(_LEAST, _SPECK * side) or not _has_shape(box.width, box.height):
         return "too small, or not of a digit's shape"
-    inner = _inner(kept)
+    inner = float(share_inside(kept))
     if (main.edges or longer > _LONG * side) and inner < _OUTSIDE:
         return "only along the border"
     dark = quantile(ink[kept > 0], 0.9)
     if dark < max(_PALEST, _CLEAR * _beside(ink, kept, ruled)):
         return "no darker than the paper beside it"
-    margin = max(2, round(_AROUND * longer))
-    around = (slice(max(0, y - margin), y + height + margin), slice(max(0, x - margin), x + width + margin))
+    around = _around(box)
     bare = ruled[around] == 0
-    needed = _needed(dark, inner, share, kept, side)
+    needed = _needed(dark, inner, share, half_width(kept), side)
     distinct = separability(ink[around] if bare.all() else ink[around][bare])
     if distinct < needed:
         return "not distinct from the paper"
     length = _length(ink[around], kept[around], dark, longer)
-    spot = longer < _SMALL * side and length < _SHORT and min(width, height) > _COMPACT * longer
+    spot = longer < _SMALL * side and length < _SHORT and min(box.width, box.height) > _COMPACT * longer
     if length > (_OUTLINE if distinct > _CRISP else _LENGTH):
         return "more stroke than a digit has"
     return "a spot" if spot else ""
 
 
-def is_surely_writing(ink: Grey, mask: Mask, dark: int, weak: int) -> bool:
-    """Whether all ink of `weak` levels or more, clear of the border, is one digit, and that is plain at once.
+def is_writing(
+    inks: Grey,
+    boxes: Wholes,
+    dark: Wholes,
+    weak: Wholes,
+    inner: Reals,
+    half_widths: Reals,
+    variations: Reals,
+) -> Bools:
+    """Tell of each ink plane [N, h, w] with one piece of ink on bare paper whether that plainly is writing.
 
-    Where it is, `doubt_about` finds none; `dark` is what a tenth of the mask's ink exceeds.
+    Where it is, `doubt_about` finds none. `boxes`, [4, N], are the left, top, width and height of each piece;
+    the others are [N]: `dark` is what a tenth of its ink exceeds, `weak` what all of it reaches, `inner` how
+    much of it lies away from the border, `half_widths` and `variations` those of the strokes.
     """
-    side = _side(ink.shape)
-    x, y, width, height = cv2.boundingRect(mask)
-    longer = max(width, height)
-    clear = dark >= max(_PALEST, _CLEAR * weak)
-    if longer < max(_LEAST, _SMALL * side) or not _has_shape(width, height) or not clear:
-        return False
-    inner, digit = _inner(mask), mask[y : y + height, x : x + width]
-    if (longer > _LONG * side and inner < _OUTSIDE) or _needed(dark, inner, 1.0, digit, side) > _PLAIN:
-        return False
-    around = (slice(max(0, y - 1), y + height + 1), slice(max(0, x - 1), x + width + 1))
-    return _length(ink[around], mask[around], dark, longer) <= _LENGTH
+    side, longer = _side(inks.shape[1:]), np.maximum(*boxes[2:])
+    writing = (longer >= max(_LEAST, _SMALL * side)) & _has_shape(*boxes[2:]) & (inner >= _OUTSIDE)
+    writing &= (dark >= np.maximum(_PALEST, _CLEAR * weak)) & (variations <= _LENGTH * 2 * dark * longer)
+    needed = np.asarray(_needed(dark, inner, 1.0, half_widths, side))
+    for place in np.flatnonzero(writing & (needed > _PLAIN)).tolist():
+        around = _around(Box(*boxes[:, place].tolist()))
+        writing[place] = separability(inks[place][around]) >= needed[place]
+    return np.asarray(writing)
+
+
+def _around(box: Box) -> tuple[slice, slice]:
+    """Return what is looked at of a picture: the digit, and the paper around it."""
+    x, y, width, height = box
+    margin = max(2, round(_AROUND * box.longer))
+    return slice(max(0, y - margin), y + height + margin), slice(max(0, x - margin), x + width + margin)
 
 
 def _side(shape: tuple[int, ...]) -> int:
@@ -151,8 +178,8 @@ def _side(shape: tuple[int, ...]) -> int:
     return min(max(shape), _STRIP * min(shape))
 
 
-def _has_shape(width: int, height: int) -> bool:
-    return _SLIM * height <= width <= _WIDE * height
+def _has_shape(width: Wholes | int, height: Wholes | int) -> Bools | bool:
+    return (_SLIM * height <= width) & (width <= _WIDE * height)
 
 
 def _length(ink: Grey, kept: Mask, dark: int, longer: int) -> float:
@@ -161,17 +188,19 @@ def _length(ink: Grey, kept: Mask, dark: int, longer: int) -> float:
     return variation(ink * near) / (2 * dark * longer)
 
 
-def _needed(dark: int, inner: float, share: float, kept: Mask, side: int) -> float:
+def _needed(
+    dark: Wholes | int, inner: Reals | float, share: float, half_width: Reals | float, side: int
+) -> Reals | float:
     """Return how distinct from the paper writing must be, the less so the more else speaks for it."""
-    spoken = _DISTINCT - _DARK * dark / 255 - _INNER * inner - _SHARE * share
-    return spoken + _BROAD * half_width(kept) / side
+    return _DISTINCT - _DARK * dark / 255 - _INNER * inner - _SHARE * share + _BROAD * half_width / side
 
 
-def _inner(kept: Mask) -> float:
-    """Return how much of the ink lies away from the border."""
-    height, width = kept.shape
-    middle = kept[height // 6 : height - height // 6, width // 6 : width - width // 6]
-    return cv2.countNonZero(middle) / cv2.countNonZero(kept)
+def share_inside(masks: Mask) -> Reals:
+    """Return how much of the ink in masks [..., h, w] lies away from the border, [...]."""
+    height, width = masks.shape[-2:]
+    middle = masks[..., height // 6 : height - height // 6, width // 6 : width - width // 6]
+    inside, everywhere = (np.count_nonzero(one, axis=(-2, -1)) for one in (middle, masks))
+    return np.asarray(inside / np.maximum(1, everywhere))
 
 
 def half_width(kept: Mask) -> float:

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from batch_classify.clean import clean_digit
+from batch_classify.clean import clean_digits
 from batch_classify.ink import Grey
-from batch_classify.preprocess import preprocess, stages_of
+from batch_classify.preprocess import preprocess, preprocess_all, stages_of
 from train.generator import draw_digit
 
 SIZES = (12, 28, 60, 150, 200)
@@ -30,6 +30,11 @@ def with_margin(picture: Grey, margin: int = 8, paper: int = 255) -> Grey:
     return np.asarray(cv2.copyMakeBorder(picture, *sides, cv2.BORDER_CONSTANT, value=paper), np.uint8)
 
 
+def is_clean(scan: Grey) -> bool:
+    """Whether a scan takes the short way."""
+    return clean_digits(scan[None])[0] is not None
+
+
 @pytest.fixture
 def digit() -> Grey:
     """A clean digit of 60 px with paper all around."""
@@ -38,8 +43,8 @@ def digit() -> Grey:
 
 def test_a_clean_digit_takes_the_short_way(digit: Grey) -> None:
     """A single digit on bare paper is told at once, in either polarity."""
-    assert clean_digit(digit) is not None
-    assert clean_digit(np.asarray(255 - digit, np.uint8)) is not None
+    assert is_clean(digit)
+    assert is_clean(np.asarray(255 - digit, np.uint8))
 
 
 def spoilt_by_noise(digit: Grey) -> Grey:
@@ -68,9 +73,9 @@ def spoilt_by_a_rule(digit: Grey) -> Grey:
     return ruled
 
 
-def spoilt_by_the_edge(digit: Grey) -> Grey:
-    """Cut it off."""
-    return np.ascontiguousarray(digit[:, 30:])
+def spoilt_by_the_edges(digit: Grey) -> Grey:
+    """Cut it off on all sides."""
+    return np.ascontiguousarray(digit[20:-20, 28:-28])
 
 
 def a_filled_box(digit: Grey) -> Grey:
@@ -93,13 +98,13 @@ def faint(digit: Grey) -> Grey:
 @pytest.mark.parametrize(
     "spoil",
     [
-        spoilt_by_noise, spoilt_by_a_speck, spoilt_by_a_frame, spoilt_by_a_rule, spoilt_by_the_edge,
+        spoilt_by_noise, spoilt_by_a_speck, spoilt_by_a_frame, spoilt_by_a_rule, spoilt_by_the_edges,
         a_filled_box, nothing, faint,
     ],
 )  # fmt: skip
 def test_what_leaves_a_doubt_goes_the_long_way(digit: Grey, spoil: Callable[[Grey], Grey]) -> None:
     """Noise, specks, frames, rules, cut digits, blocks and bare paper are not told at once."""
-    assert clean_digit(spoil(digit)) is None
+    assert not is_clean(spoil(digit))
 
 
 @given(
@@ -124,9 +129,36 @@ def test_both_ways_say_the_same(
     assert (short.finding, short.detail) == (long.finding, long.detail)
 
 
+@given(
+    seeds=st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=6),
+    side=st.sampled_from([20, 28, 40]),
+    cut=st.integers(0, 6),
+    lines=st.integers(0, 2),
+    paper=st.integers(0, 255),
+)
+def test_together_is_as_alone(seeds: list[int], side: int, cut: int, lines: int, paper: int) -> None:
+    """Several scans of one size come out as each the long way, cut off at an edge or crossed by a line."""
+    scans = [with_margin(drawn(seed, side), 3)[cut:] for seed in seeds]
+    for number, scan in enumerate(scans[:lines]):
+        scan[number + len(scan) // 2] = paper
+    for scan, short in zip(scans, preprocess_all(scans), strict=True):
+        long = stages_of(scan).prepared
+        assert np.array_equal(short.image, long.image)
+        assert (short.finding, short.detail) == (long.finding, long.detail)
+
+
+def test_sizes_may_differ(digit: Grey) -> None:
+    """Scans of several sizes, clean and not, come back in their order."""
+    bare = np.full((20, 30), 255, np.uint8)
+    scans = [digit, bare, with_margin(drawn(7, 30)), digit, spoilt_by_noise(digit)]
+    for scan, prepared in zip(scans, preprocess_all(scans), strict=True):
+        assert np.array_equal(prepared.image, preprocess(scan).image)
+    assert preprocess_all([]) == []
+
+
 def test_mnist_like_pictures_stay_as_they_are() -> None:
     """A picture that is prepared already comes out unchanged by the short way too."""
     prepared = preprocess(with_margin(drawn(5, 60))).image
     again = preprocess(prepared)
-    assert clean_digit(prepared) is not None
+    assert is_clean(prepared)
     assert np.array_equal(again.image, prepared)

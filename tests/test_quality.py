@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from batch_classify.ink import Box
 from batch_classify.preprocess import preprocess
 from batch_classify.quality import blur_of, flaw_of
 from batch_classify.row import Reason
@@ -82,5 +83,5 @@ def test_two_ends_on_one_border_are_a_cut() -> None:
     once, twice = (np.zeros((60, 60), np.uint8) for _ in range(2))
     once[20:60, 30:35] = 1
     twice[20:60, 20:25] = twice[20:60, 40:45] = twice[20:25, 20:45] = 1
-    assert flaw_of(200 * once, once, 1.0) == ""
-    assert "cut off" in flaw_of(200 * twice, twice, 1.0)
+    assert flaw_of(200 * once, once, Box(30, 20, 5, 40), 200, 1.0) == ""
+    assert "cut off" in flaw_of(200 * twice, twice, Box(20, 20, 25, 40), 200, 1.0)

@@ -8,10 +8,11 @@ from batch_classify.errors import ExitCode, JobError
 from batch_classify.network import Architecture
 
 
-def _conv(channels: int) -> list[dict[str, Any]]:
-    """Return a 3×3 convolution, batch normalisation and ReLU; onnxruntime fuses the three."""
+def _conv(channels: int, size: int = 3, stride: int = 1) -> list[dict[str, Any]]:
+    """Return a convolution, batch normalisation and ReLU; onnxruntime fuses the three."""
+    shape = {"kernel_size": size, "padding": size // 2, "stride": stride}
     return [
-        {"layer": "conv", "out_channels": channels, "kernel_size": 3, "padding": 1, "bias": False},
+        {"layer": "conv", "out_channels": channels, **shape, "bias": False},
         {"layer": "batch_norm"},
         _RELU,
     ]
@@ -44,9 +45,15 @@ def _vgg(*blocks: tuple[int, ...], outputs: int = 10) -> list[dict[str, Any]]:
     return [
         *(layer for block in convolved[:-1] for layer in (*block, _HALVE)),
         *convolved[-1],
+        *_logits(outputs),
+    ]
+
+
+def _logits(count: int) -> list[dict[str, Any]]:
+    return [
         {"layer": "flatten"},
         {"layer": "dropout", "p": 0.2},
-        {"layer": "linear", "out_features": outputs},
+        {"layer": "linear", "out_features": count},
     ]
 
 
@@ -69,8 +76,16 @@ VGG_CASCADE = _cascade((32,), (48, 48), (96, 96), (128,))
 VGG_CASCADE_WIDE = _cascade((48,), (72, 72), (144, 144), (192,))
 """`VGG_TINY`, and where it is not sure 626,000 parameters and 32 million multiply-adds more: what ships."""
 
-JUDGE: Architecture = [_NORMALISE, *_vgg((24,), (48,), (72,), (), outputs=2)]
-"""Whether there is a digit, or none: one and a half times as wide as `VGG_TINY`, with two logits."""
+JUDGE: Architecture = [
+    _NORMALISE,
+    {
+        "layer": "cascade",
+        "quick": [*_conv(16, 5, stride=2), *_conv(32, stride=2), *_conv(64, stride=2), *_logits(2)],
+        "careful": _vgg((32,), (48, 48), (96, 96), (128,), outputs=2),
+        "sure": 0.99,
+    },
+]
+"""Whether there is a digit, or none: a network with strides that sees every picture, and a careful one."""
 
 MLP_4: Architecture = [_ZERO_TO_ONE, *_dense(256, 128, 64)]
 MLP_128_64: Architecture = [_ZERO_TO_ONE, *_dense(128, 64)]
