@@ -102,20 +102,23 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _each(
-    work: Callable[[Sequence[Item]], list[Result]], seconds: float, chunk: Sequence[Item]
+def _watched(
+    work: Callable[[Iterable[Item]], list[Result]], seconds: float, chunk: Sequence[Item]
 ) -> list[Result]:
-    """Do `work` on one item after the other; the kernel ends the process if one takes so many seconds."""
-    results = []
-    for item in chunk:
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-        results += work([item])
+    """Do `work` on a chunk; the kernel ends the process if it is so many seconds between two items."""
+
+    def items() -> Iterator[Item]:
+        for item in chunk:
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+            yield item
+
+    results = work(items())
     signal.setitimer(signal.ITIMER_REAL, 0)
     return results
 
 
 def in_order(
-    work: Callable[[Sequence[Item]], list[Result]],
+    work: Callable[[Iterable[Item]], list[Result]],
     chunks: Iterable[Sequence[Item]],
     workers: int,
     crashed: Callable[[Item], Result],
@@ -128,7 +131,7 @@ def in_order(
     item, and `crashed` answers for the culprit. An exception in `work` comes through. No process is
     started before there is something to do.
     """
-    work = partial(_each, work, seconds)
+    watched = partial(_watched, work, seconds)
     chunks = iter(chunks)
     while True:
         chunks_in_flight: deque[Sequence[Item]] = deque()
@@ -137,7 +140,7 @@ def in_order(
                 futures: deque[Future[list[Result]]] = deque()
                 for chunk in chunks:
                     chunks_in_flight.append(chunk)
-                    futures.append(pool.submit(work, chunk) if chunk else _done())
+                    futures.append(pool.submit(watched, chunk) if chunk else _done())
                     if len(futures) > workers * _AHEAD:
                         results = futures.popleft().result()
                         chunks_in_flight.popleft()
@@ -149,7 +152,7 @@ def in_order(
             return
         except BrokenProcessPool:
             for chunk in chunks_in_flight:
-                yield list(_one_by_one(work, chunk, crashed))
+                yield list(_one_by_one(watched, chunk, crashed))
 
 
 def _done() -> Future[list[Result]]:

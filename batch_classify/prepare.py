@@ -7,20 +7,22 @@ the pages of a content that was seen before come from.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_classify.decode import DEFAULT_LIMITS, Grey, Page, decode, read
-from batch_classify.preprocess import preprocess
+from batch_classify.decode import DEFAULT_LIMITS, Grey, decode, read
+from batch_classify.preprocess import Prepared as Picture
+from batch_classify.preprocess import preprocess, preprocess_all
 from batch_classify.report.card import thumbnail
 from batch_classify.row import Reason
 from batch_classify.stamp import Stamp
 
 _COARSE = 2.0  # seconds; the times of some file systems are no finer
+_SMALL = 64 * 64  # pixels; larger scans gain little together, and would have to be kept meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,27 @@ Recall = Callable[[str, str], list[Prepared]]
 """Takes a file and the SHA-256 of its content, and gives its pages; none where the content is new."""
 
 
-def prepare(root: Path, file: str, recall: Recall | None = None) -> Iterator[Prepared]:
-    """Yield the pages of `file` below `root`, at least one; never raises for what is in the file."""
+def prepare_all(root: Path, files: Iterable[str], recall: Recall | None = None) -> list[Prepared]:
+    """Return the pages of the files below `root`, in order and at least one of each.
+
+    Never raises for what is in a file. Small scans are put through `preprocess` together, others at once.
+    """
+    found: list[Prepared] = []
+    waiting: list[tuple[int, Grey]] = []
+    for file in files:
+        for page, grey in _pages(root, file, recall):
+            if grey is not None and grey.size <= _SMALL:
+                waiting.append((len(found), grey))
+            elif grey is not None:
+                page = _seen(page, grey, preprocess(grey))
+            found.append(page)
+    for (place, grey), seen in zip(waiting, preprocess_all([grey for _, grey in waiting]), strict=True):
+        found[place] = _seen(found[place], grey, seen)
+    return found
+
+
+def _pages(root: Path, file: str, recall: Recall | None) -> Iterator[tuple[Prepared, Grey | None]]:
+    """Yield the pages of a file, with the pixels of those that are new and could be decoded."""
     begun = time.time_ns()
     contents = read(root / file, DEFAULT_LIMITS)
     stamp = contents.stamp
@@ -62,16 +83,15 @@ def prepare(root: Path, file: str, recall: Recall | None = None) -> Iterator[Pre
         stamp = None
     known = recall(file, contents.sha256) if recall and contents.sha256 else []
     if known:
-        yield from (replace(page, stamp=stamp) for page in known)
+        yield from ((replace(page, stamp=stamp), None) for page in known)
         return
-    pages = [contents.problem] if contents.problem else decode(contents.data or b"", DEFAULT_LIMITS)
-    for page in pages:
-        yield replace(_prepared(file, contents.sha256, page), stamp=stamp)
+    for page in [contents.problem] if contents.problem else decode(contents.data or b"", DEFAULT_LIMITS):
+        place = (file, contents.sha256, page.number, page.width, page.height)
+        yield Prepared(*place, page.reason, page.detail, stamp=stamp), page.grey
 
 
-def prepare_all(root: Path, files: Sequence[str], recall: Recall | None = None) -> list[Prepared]:
-    """Prepare several files, in order."""
-    return [page for file in files for page in prepare(root, file, recall)]
+def _seen(page: Prepared, grey: Grey, seen: Picture) -> Prepared:
+    return replace(page, reason=seen.finding, detail=seen.detail, image=seen.image, thumbnail=thumbnail(grey))
 
 
 def crashed(root: Path, file: str) -> Prepared:
@@ -85,11 +105,3 @@ def deferred(file: str) -> Prepared:
     """Stand in for a file that is left to the next run, since it was touched a moment ago."""
     detail = "the file was touched a moment ago"
     return Prepared(file, "", None, None, None, Reason.BEING_WRITTEN, detail)
-
-
-def _prepared(file: str, sha256: str, page: Page) -> Prepared:
-    place = (file, sha256, page.number, page.width, page.height)
-    if page.grey is None:
-        return Prepared(*place, page.reason, page.detail)
-    seen = preprocess(page.grey)
-    return Prepared(*place, seen.finding, seen.detail, seen.image, thumbnail(page.grey))

@@ -8,7 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -297,11 +297,12 @@ def test_a_disk_gone_read_only_is_found_out_before_the_work(
     assert table_of((results / "latest").resolve()) == before
 
 
-def prepare_or_abort(root: Path, files: Sequence[str], *others: object, **named: object) -> list[Prepared]:
+def prepare_or_abort(root: Path, files: Iterable[str], *others: object, **named: object) -> list[Prepared]:
     """Stand in for a decoder that a malformed file takes down."""
-    if "07.png" in files:
+    chunk = list(files)
+    if "07.png" in chunk:
         os.abort()
-    return prepare_all(root, files, *others, **named)  # type: ignore[arg-type]  # as they come
+    return prepare_all(root, chunk, *others, **named)  # type: ignore[arg-type]  # as they come
 
 
 def test_a_decoder_that_aborts_costs_one_file(

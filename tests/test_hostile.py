@@ -6,7 +6,7 @@ import csv
 import itertools
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -163,11 +163,12 @@ def test_names_lead_nobody_astray(tmp_path: Path, classifier: Classifier) -> Non
         assert "<script>alert" not in (folder / "report.html").read_text(encoding="utf-8")
 
 
-def endless(root: Path, files: Sequence[str], *others: object, **named: object) -> list[Prepared]:
+def endless(root: Path, files: Iterable[str], *others: object, **named: object) -> list[Prepared]:
     """Stand in for a decoder that never comes back from one file."""
-    while "5.png" in files:
+    chunk = list(files)
+    while "5.png" in chunk:
         pass
-    return prepare_all(root, files, *others, **named)  # type: ignore[arg-type]  # as they come
+    return prepare_all(root, chunk, *others, **named)  # type: ignore[arg-type]  # as they come
 
 
 def test_a_file_that_hangs_costs_itself(

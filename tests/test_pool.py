@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import pytest
 
@@ -13,18 +13,23 @@ from batch_classify.pool import MEMORY, cpu_count, in_order
 CRASH, HANG, DEVOUR = -1, -2, -3
 
 
-def work(items: Sequence[int]) -> list[int]:
-    """Square the items; some kill their process, never end or take all memory, another raises."""
-    if CRASH in items:
+def answer(item: int) -> int:
+    """Square the item; some kill their process, never end or take all memory, another raises."""
+    if item == CRASH:
         os._exit(1)
-    while HANG in items:
+    while item == HANG:
         pass
-    if DEVOUR in items:
+    if item == DEVOUR:
         try:
-            return [len(bytes(MEMORY))]
+            return len(bytes(MEMORY))
         except MemoryError:
-            return [-9]
-    return [1 // 0 if item == 1000 else item * item for item in items]
+            return -9
+    return 1 // 0 if item == 1000 else item * item
+
+
+def work(items: Iterable[int]) -> list[int]:
+    """Answer one item after the other."""
+    return [answer(item) for item in items]
 
 
 def squares(chunks: list[list[int]], workers: int = 2) -> list[int]:

@@ -16,7 +16,7 @@ import numpy as np
 from batch_classify.corrections import read_corrections
 from batch_classify.decode import quiet
 from batch_classify.errors import ExitCode, JobError
-from batch_classify.prepare import prepare
+from batch_classify.prepare import prepare_all
 from train.data import Digits
 
 
@@ -40,7 +40,7 @@ def load_corrections(table: Path, scans: Path) -> Reviewed:
     images, labels, places = [], [], []
     with quiet():
         for file, group in groupby(answers, key=lambda answer: answer.file):
-            pages = {(page.sha256, page.page): page for page in prepare(scans, file)}
+            pages = {(page.sha256, page.page): page for page in prepare_all(scans, [file])}
             for answer in group:
                 page = pages.get((answer.sha256, answer.page))
                 place = f"line {answer.line} of {table}: {scans / file}"

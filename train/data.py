@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from numpy.typing import NDArray
 from batch_classify.decode import quiet
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.pool import cpu_count, worker_pool
-from batch_classify.prepare import prepare
-from batch_classify.preprocess import SIDE, preprocess
+from batch_classify.prepare import prepare_all
+from batch_classify.preprocess import SIDE, preprocess, preprocess_all
 from batch_classify.row import NO_DIGIT
 from batch_classify.scan import Scan
 from train import public
@@ -34,6 +35,7 @@ SYNTHETIC_COUNT = 20_000
 _LARGEST = 320  # px of a drawn scan: larger ones cost time, and `preprocess` reduces them anyway
 _DRAWN = re.compile(r"synthetic(?::([1-9][0-9]{0,7}))?")
 _MODELS = 200  # written digits from which a worker makes pairs at a time
+_TOGETHER = 64  # pictures prepared at a time
 _CHUNK = 1000  # pictures a worker prepares at a time; part of what a seed means for `synthetic`
 
 
@@ -170,7 +172,7 @@ def no_digits(root: Path) -> JobError:
 
 
 def _pictures(place: Path, file: str) -> Iterator[Images]:
-    for page in prepare(place, file):
+    for page in prepare_all(place, [file]):
         if page.image is None:
             print(f"left out {place / file}: {page.detail}", file=sys.stderr)
         else:
@@ -194,7 +196,9 @@ def _in_parallel(work: Callable[..., Images], *parts: Sequence[object]) -> Image
 
 def _prepare(pictures: Iterable[Images]) -> Images:
     """Prepare pictures, uint8 [h, w] grey or [h, w, 3] blue-green-red, which may come one by one."""
-    return np.stack([preprocess(_grey(picture)).image for picture in pictures])
+    pictures = iter(pictures)
+    parts = iter(lambda: [_grey(picture) for picture in islice(pictures, _TOGETHER)], [])
+    return np.stack([prepared.image for part in parts for prepared in preprocess_all(part)])
 
 
 def _draw(labels: Labels, seed: np.random.SeedSequence) -> Images:
