@@ -23,8 +23,8 @@ from batch_classify.ink import (
     Grey,
     Mask,
     Wholes,
-    on_flat_paper,
     plain_levels,
+    planes_on_flat_paper,
     u8,
     variation,
     variations,
@@ -61,7 +61,8 @@ def clean_digits(scans: Grey) -> list[Clean | None]:
     found: list[Clean | None] = [None] * len(scans)
     places = np.flatnonzero(_on_bare_paper(scans))
     if places.size:
-        inks = np.stack([on_flat_paper(scan, int(scan[0, 0])).plane for scan in scans[places]])
+        bare = scans[places]
+        inks, _ = planes_on_flat_paper(bare, bare[:, 0, 0])
         for place, digit in zip(places.tolist(), _digits(inks), strict=True):
             found[place] = digit
     return found

@@ -37,6 +37,15 @@ Grey = NDArray[np.uint8]
 # Without a handler of its own, Pillow's log of bad files goes to the terminal.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 _HEADERS = {"Png": header.png, "Jpeg": header.jpeg, "WebP": header.webp}
+DECODING = 2
+"""Rises whenever the pixels of some file come out otherwise, so that stored answers are not taken for it."""
+_ENOUGH = 320  # px of the longer side, which `preprocess` halves again: a larger JPEG is decoded reduced
+_FULL = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH
+_REDUCED = {
+    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+}
 _ORIENTATION, _PHOTOMETRIC, _WHITE_IS_ZERO = 0x0112, 0x0106, 0
 
 
@@ -44,9 +53,10 @@ _ORIENTATION, _PHOTOMETRIC, _WHITE_IS_ZERO = 0x0112, 0x0106, 0
 class Page:
     """One picture of a file, or why it could not be read.
 
-    `grey` is the luminance, uint8 [height, width], black 0, upright; `width` and `height` are its
-    pixels, or what the header says where it could not be read. `number` counts from 1 in a file of
-    several pages. `reason` is set exactly where `grey` is `None`, and `detail` tells a person why.
+    `grey` is the luminance, uint8 [h, w], black 0, upright; of a large JPEG it is reduced. `width` and
+    `height` are the file's pixels, upright too, or what the header says where it could not be read. `number`
+    counts from 1 in a file of several pages. `reason` is set exactly where `grey` is `None`, and `detail`
+    tells a person why.
     """
 
     number: int | None
@@ -177,7 +187,15 @@ def _page(number: int | None, name: str, data: bytes, limits: Limits) -> Page:
         cause = (str(error) or type(error).__name__).splitlines()[0]
         detail = f"the picture is damaged or cut short ({cause})"
         return Page(number, width, height, None, Reason.UNREADABLE, detail)
-    return Page(number, grey.shape[1], grey.shape[0], grey)
+    return Page(number, *_size(width, height, grey), grey)
+
+
+def _size(width: int, height: int, grey: Grey) -> tuple[int, int]:
+    """Return the width and height of an upright picture in the pixels of its file, which has it as it lay."""
+    if max(grey.shape) >= max(width, height):  # not reduced
+        return grey.shape[1], grey.shape[0]
+    turned = (grey.shape[1] < grey.shape[0]) != (width < height)
+    return (height, width) if turned else (width, height)
 
 
 def _opened(name: str, data: bytes) -> tuple[int, int, Callable[[], Grey]]:
@@ -191,7 +209,12 @@ def _opened(name: str, data: bytes) -> tuple[int, int, Callable[[], Grey]]:
         return pnm.width, pnm.height, lambda: _pnm(pnm, data)
     if name in _HEADERS:
         head = _HEADERS[name](data)
-        return head.width, head.height, lambda: _opencv(data) if head.plain else _pillow(_image(name, data))
+        mode = _jpeg_mode(head) if name == "Jpeg" else _FULL
+        return (
+            head.width,
+            head.height,
+            lambda: _opencv(data, mode) if head.plain else _pillow(_image(name, data)),
+        )
     if name == "Tiff":
         header.tiff_check(data)
     image = _image(name, data)
@@ -200,11 +223,21 @@ def _opened(name: str, data: bytes) -> tuple[int, int, Callable[[], Grey]]:
     return *image.size, lambda: _pillow(image)
 
 
-def _opencv(data: bytes) -> Grey:
+def _jpeg_mode(head: header.Header) -> int:
+    """Return how OpenCV is to decode a JPEG: reduced, if that leaves more than `preprocess` works at."""
+    for by, mode in _REDUCED.items():
+        width, height = -(-head.width // by), -(-head.height // by)
+        # If only the reduced picture were square, it would not show whether it was turned upright.
+        if max(width, height) >= _ENOUGH and (width != height or head.width == head.height):
+            return mode
+    return _FULL
+
+
+def _opencv(data: bytes, mode: int) -> Grey:
     if data[0] == 0x89:
         header.png_check(data)
     # In this mode, unlike IMREAD_UNCHANGED, OpenCV heeds the EXIF orientation.
-    grey: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
+    grey: Any = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
     if grey is None:
         raise ValueError("its pixels do not decode")
     return grey if grey.dtype == np.uint8 else eight_bits(grey)

@@ -120,11 +120,20 @@ def share_near(values: Grey, level: int) -> float:
 
 def on_flat_paper(grey: Grey, paper: int) -> Inked:
     """Tell ink from paper of one level: the ink is what is darker, or lighter, whichever is more."""
-    flat = np.full_like(grey, paper)
-    darker, lighter = cv2.subtract(flat, grey), cv2.subtract(grey, flat)
-    if cv2.sumElems(darker)[0] >= cv2.sumElems(lighter)[0]:
-        return Inked(_stretched(u8(darker), paper), paper, False)
-    return Inked(_stretched(u8(lighter), 255 - paper), paper, True)
+    planes, light = planes_on_flat_paper(grey[None], np.array([paper], np.uint8))
+    return Inked(planes[0], paper, bool(light[0]))
+
+
+def planes_on_flat_paper(scans: Grey, paper: Grey) -> tuple[Grey, Bools]:
+    """Tell ink from paper of one level in each scan [N, h, w]: the ink planes, and where the ink is lighter."""
+    flat = paper[:, None, None]
+    darker, lighter = flat - np.minimum(scans, flat), np.maximum(scans, flat) - flat
+    light = darker.sum(axis=(1, 2), dtype=np.int64) < lighter.sum(axis=(1, 2), dtype=np.int64)
+    planes = np.where(light[:, None, None], lighter, darker)
+    whites = np.where(light, 255 - paper, paper)
+    for place in np.flatnonzero((whites > 0) & (whites < 255)).tolist():
+        planes[place] = cv2.convertScaleAbs(planes[place], alpha=255 / max(int(whites[place]), _LEAST_RANGE))
+    return planes, light
 
 
 def border(grey: Grey) -> Grey:
@@ -144,12 +153,6 @@ def quantile(values: Grey, share: float) -> int:
         return int(np.partition(values.ravel(), place)[place])
     counts = np.asarray(cv2.calcHist([values], [0], None, [256], [0, 256])).ravel()
     return int(np.searchsorted(counts.cumsum(dtype=np.float64), share * values.size))
-
-
-def _stretched(plane: Grey, white: int) -> Grey:
-    if white in (0, 255):
-        return plane
-    return u8(cv2.convertScaleAbs(plane, alpha=255 / max(white, _LEAST_RANGE)))
 
 
 def _coarse(grey: Grey) -> Grey:

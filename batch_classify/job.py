@@ -9,10 +9,10 @@ import errno
 import os
 import platform
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +24,7 @@ import numpy as np
 from batch_classify.classifier import Classifier
 from batch_classify.corrections import Corrections, read_corrections
 from batch_classify.decide import Prediction
-from batch_classify.decode import quiet
+from batch_classify.decode import DECODING, quiet
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.explain import explain
 from batch_classify.intake import intake
@@ -117,7 +117,16 @@ FULL = Report()
 NO_CORRECTIONS = Corrections()
 ALONE = Neighbours()
 
-Seconds = defaultdict[str, float]
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a run adds up: the seconds that each step kept this process, and the pictures that went each way.
+
+    Of `ways`, `short` is that of clean scans through `preprocess`, and `long` that of all others.
+    """
+
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    ways: Counter[str] = field(default_factory=lambda: Counter(short=0, long=0))
 
 
 def run(
@@ -141,7 +150,8 @@ def run(
     """
     started = datetime.now(UTC)
     begun = time.perf_counter()
-    seconds: Seconds = defaultdict(float)
+    tally = Tally()
+    seconds = tally.seconds
     summary = Summary()
     versions = _versions(classifier.model.device)
     edition = _edition(classifier, versions)
@@ -154,7 +164,7 @@ def run(
         with (
             Table(folder / TABLE, probabilities=report.probabilities) as table,
             # Closed here, and not when the garbage is collected, so that no worker outlives the ledger.
-            closing(classify(candidates, classifier, effort, seconds, ledger, neighbours.settle)) as batches,
+            closing(classify(candidates, classifier, effort, tally, ledger, neighbours.settle)) as batches,
         ):
             for found in batches:
                 cards = corrected(found, answers)
@@ -177,6 +187,7 @@ def run(
             input=os.fspath(candidates.path.absolute()),
             ignored=candidates.ignored,
             seconds=seconds,
+            ways=tally.ways,
             settings=_settings(candidates, classifier, effort, report, neighbours)
             | {"corrections": len(answers)},
             versions=versions,
@@ -227,18 +238,18 @@ def classify(
     candidates: Scan | OneFile,
     classifier: Classifier,
     effort: Effort = AUTO,
-    seconds: Seconds | None = None,
+    tally: Tally | None = None,
     ledger: Ledger | None = None,
     settle: float = 0.0,
 ) -> Generator[list[Card], None, None]:
     """Yield each candidate's rows with their pictures, in the order of the scan, some files at a time.
 
     What the `ledger` knows is not read again, and what is new is kept there at once; files that were touched
-    in the last `settle` seconds are deferred. Adds to `seconds` how long each step kept this process. Raises
-    JobError (INPUT) if there is no candidate, or as soon as it shows that the input folder is no longer what
-    it was at the start.
+    in the last `settle` seconds are deferred. Adds to the `tally`. Raises JobError (INPUT) if there is no
+    candidate, or as soon as it shows that the input folder is no longer what it was at the start.
     """
-    seconds = defaultdict(float) if seconds is None else seconds
+    tally = Tally() if tally is None else tally
+    seconds = tally.seconds
     identity = _identity(candidates.root)
     batches = intake(
         candidates.root,
@@ -262,6 +273,11 @@ def classify(
                 )
             if pages is None:
                 break
+            tally.ways.update(
+                "short" if page.clean else "long"
+                for page in pages
+                if page.image is not None and not page.stored
+            )
             with _timed(seconds, "classify"):
                 pages = _answered(pages, classifier)
                 cards = _cards(pages, classifier)
@@ -337,7 +353,8 @@ def _versions(device: str) -> dict[str, str]:
 def _edition(classifier: Classifier, versions: dict[str, str]) -> Edition:
     """Tell stored answers apart by all that could change one, so that they are those of a run without any."""
     return Edition.of(
-        f"{versions}, preprocessing {VERSION}", f"{classifier.model.sha256} on {classifier.model.device}"
+        f"{versions}, decoding {DECODING}, preprocessing {VERSION}",
+        f"{classifier.model.sha256} on {classifier.model.device}",
     )
 
 
@@ -349,7 +366,7 @@ def _prune(results: Path, keep: int, warn: Callable[[str], None]) -> None:
 
 
 @contextmanager
-def _timed(seconds: Seconds, step: str) -> Iterator[None]:
+def _timed(seconds: defaultdict[str, float], step: str) -> Iterator[None]:
     start = time.perf_counter()
     yield
     seconds[step] += time.perf_counter() - start

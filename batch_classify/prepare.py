@@ -30,7 +30,8 @@ class Prepared:
     """A page on its way to the network, or why it will not get there.
 
     `image` is uint8 [28, 28], or None for what could not be read: then `reason` and `detail` say why.
-    With an image, `reason` is what the picture itself shows (blank, several digits, poor quality), or None.
+    With an image, `reason` is what the picture itself shows (blank, several digits, poor quality), or None,
+    and `clean` whether it took the short way through `preprocess`.
     `thumbnail` is the scan made small, uint8 [height, width]. What could not be read has no `sha256`.
 
     `logits`, float32 [10], are there once the network has seen the image. `stamp` is the file's, if it was
@@ -49,6 +50,7 @@ class Prepared:
     logits: NDArray[np.float32] | None = None
     stamp: Stamp | None = None
     stored: bool = False
+    clean: bool = False
 
 
 Recall = Callable[[str, str], list[Prepared]]
@@ -91,7 +93,14 @@ def _pages(root: Path, file: str, recall: Recall | None) -> Iterator[tuple[Prepa
 
 
 def _seen(page: Prepared, grey: Grey, seen: Picture) -> Prepared:
-    return replace(page, reason=seen.finding, detail=seen.detail, image=seen.image, thumbnail=thumbnail(grey))
+    return replace(
+        page,
+        reason=seen.finding,
+        detail=seen.detail,
+        image=seen.image,
+        thumbnail=thumbnail(grey),
+        clean=seen.clean,
+    )
 
 
 def crashed(root: Path, file: str) -> Prepared:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import cv2
 import numpy as np
@@ -59,11 +60,13 @@ class Prepared:
     finding: `blank` or `several_digits` where the picture shows it, `low_quality` where its digit may not be
         whole or clear, otherwise None.
     detail: what is wrong with its quality, in words.
+    clean: whether it took the short way.
     """
 
     image: Grey
     finding: Reason | None = None
     detail: str = ""
+    clean: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +143,10 @@ def _stages(scan: Grey, height: int) -> Stages:
 def _of_clean(clean: Clean, height: int) -> Prepared:
     """Return what `preprocess` makes of a digit on bare paper whose scan had this height."""
     if is_prepared(clean.ink):
-        return Prepared(clean.ink)
+        return Prepared(clean.ink, clean=True)
     flaw = flaw_of(clean.ink, clean.mask, clean.box, clean.dark, height / clean.ink.shape[0])
     image = centre(fit(clean.glyph, stroke_width(clean.glyph, clean.variation)))
-    return Prepared(image, Reason.LOW_QUALITY if flaw else None, flaw)
+    return Prepared(image, Reason.LOW_QUALITY if flaw else None, flaw, clean=True)
 
 
 def _prepared(ink: Grey, glyph: Grey, mask: Mask, scale: float, *, several: bool) -> Prepared:
@@ -208,7 +211,9 @@ def fit(glyph: Grey, stroke: float) -> Grey:
 
 def contrasted(glyph: Grey) -> Grey:
     """Stretch pale ink to the full range: its darkest twentieth to 255."""
-    peak = quantile(glyph[glyph > 0], _DARKEST) if glyph.any() else 0
+    levels = np.sort(glyph, axis=None)
+    ink = levels[len(levels) - cv2.countNonZero(glyph) :]
+    peak = int(ink[ceil(_DARKEST * len(ink)) - 1]) if len(ink) else 0
     return u8(cv2.convertScaleAbs(glyph, alpha=255 / peak)) if 0 < peak < _PALE else glyph
 
 

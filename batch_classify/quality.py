@@ -36,7 +36,10 @@ def flaw_of(ink: Grey, mask: Mask, box: Box, dark: int, scale: float) -> str:
         around = ink[max(0, y - 2) : y + height + 2, max(0, x - 2) : x + width + 2]
         if blur_of(around, dark) > _BLURRED * box.longer:
             return "the scan is blurred"
-    return "the digit is cut off at the edge" if _is_cut(ink, mask, dark / 2, box.longer) else ""
+    right, bottom = box.x + box.width, box.y + box.height
+    inside = box.x > 0 and box.y > 0 and right < ink.shape[1] and bottom < ink.shape[0]
+    cut = not inside and _is_cut(ink, mask, dark / 2, box.longer)
+    return "the digit is cut off at the edge" if cut else ""
 
 
 def blur_of(ink: Grey, dark: int) -> float:

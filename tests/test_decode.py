@@ -226,6 +226,38 @@ def test_orientation_is_undone(name: str, mode: str, orientation: int, corner: t
     assert dark == {corner}
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+@pytest.mark.parametrize(
+    ("size", "reduced"),
+    [
+        ((319, 200), (319, 200)),
+        ((638, 400), (638, 400)),
+        ((640, 401), (320, 201)),
+        ((1300, 900), (325, 225)),
+        ((2001, 3000), (251, 375)),
+        ((2000, 2000), (500, 500)),
+        ((1299, 1300), (1299, 1300)),
+    ],
+)
+def test_a_large_jpeg_comes_reduced(
+    size: tuple[int, int], reduced: tuple[int, int], orientation: int
+) -> None:
+    """It looks the same, upright, and its size is still the file's; unless that would not be clear."""
+    width, height = size
+    stored = np.full((height, width), 230, np.uint8)
+    stored[: height // 2, : width // 3] = 40
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    page = only(saved(stored, "JPEG", quality=95, exif=exif))
+    assert page.grey is not None
+    turned = orientation == 6
+    assert (page.width, page.height) == (size[::-1] if turned else size)
+    assert page.grey.shape == (reduced if turned else reduced[::-1])
+    upright = np.rot90(stored, {1: 0, 3: 2, 6: 3}[orientation])
+    small = cv2.resize(np.ascontiguousarray(upright), page.grey.shape[::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(page.grey.astype(int) - small).mean() < 1
+
+
 @pytest.mark.parametrize("adobe", [True, False])
 def test_cmyk_jpeg_is_inverted_only_where_adobe_says(adobe: bool) -> None:
     """The same dark ink on light paper comes out of both kinds."""

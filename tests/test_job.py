@@ -202,6 +202,9 @@ def test_the_record_counts_what_the_table_holds(outcome_of_many: Path) -> None:
         assert record["statuses"][status] == sum(row["status"] == status for row in rows)
     assert record["model"]["name"] == "fake"
     assert {"prepare", "classify", "write", "total"} <= record["seconds"].keys()
+    pictures = sum(row["status"] not in ("error", "deferred") for row in rows)
+    assert sum(record["ways"].values()) + record["remembered"] == pictures
+    assert record["ways"]["short"] > 0
 
 
 def test_the_page_is_there_and_shows_what_needs_a_look(outcome_of_many: Path) -> None:

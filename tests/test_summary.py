@@ -24,6 +24,7 @@ RUN = Run(
     versions={"numpy": "2.4", "batch-classify": "0.1"},
     model="default",
     model_sha256="ab" * 32,
+    ways={"short": 5, "long": 2},
 )
 ROWS = [
     Row("a.png", None, Status.OK, label=7),
@@ -78,6 +79,7 @@ def test_the_record_of_a_run() -> None:
         "unread": 1,
         "ignored": 2,
         "remembered": 0,
+        "ways": {"short": 5, "long": 2},
         "seconds": {"scan": 0.25, "decode": 1.235},
         "settings": {"include": ["*.dat"], "workers": 2},
         "versions": {"batch-classify": "0.1", "numpy": "2.4"},

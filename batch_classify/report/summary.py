@@ -76,10 +76,10 @@ class Summary:
 class Run:
     """What only the caller knows of a run.
 
-    The times carry a time zone; `input` is the path as the system gives it; `ignored` counts the
-    files that got no row; `seconds` has one entry for each step; `settings` are values for JSON, `metrics`
-    what the model's card says was measured; `remembered` counts the rows that an earlier run had answered
-    already.
+    The times carry a time zone; `input` is the path as the system gives it; `ignored` counts the files that
+    got no row; `seconds` has one entry for each step, and `ways` counts the pictures that were prepared the
+    `short` and the `long` way; `settings` are values for JSON, `metrics` what the model's card says was
+    measured; `remembered` counts the rows that an earlier run had answered already.
     """
 
     started: datetime
@@ -93,6 +93,7 @@ class Run:
     model_sha256: str
     metrics: Mapping[str, Any] = field(default_factory=dict)
     remembered: int = 0
+    ways: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def input_text(self) -> str:
@@ -115,6 +116,7 @@ def run_record(run: Run, summary: Summary) -> dict[str, Any]:
         "statuses": summary.by_status(),
         "reasons": {str(reason): summary.reasons[reason] for reason in Reason},
         "labels": {str(label): summary.labels[label] for label in range(10)},
+        "ways": dict(run.ways),
         "seconds": {step: round(seconds, 3) for step, seconds in run.seconds.items()},
         "settings": dict(sorted(run.settings.items())),
         "versions": dict(sorted(run.versions.items())),
