@@ -25,6 +25,7 @@ from batch_classify.ink import (
     Wholes,
     plain_levels,
     planes_on_flat_paper,
+    quantile,
     u8,
     variation,
     variations,
@@ -33,6 +34,7 @@ from batch_classify.rules import may_hold_faint_rules, may_hold_rules, without_f
 from batch_classify.strokes import is_writing, share_inside
 
 _BARE = 0.5  # of the picture: with so much flat paper, nothing at its border is a frame
+_FEW = 2000  # pixels; of more, one picture's are sooner counted than those of all sorted
 _DARK = 0.9  # of the ink is no darker than what counts as dark
 
 
@@ -94,10 +96,13 @@ def _digits(inks: Grey) -> list[Clean | None]:
     masks = (inks >= weak[:, None, None]).view(np.uint8)
     area = np.count_nonzero(masks, axis=(1, 2))
     boxes = np.array([cv2.boundingRect(mask) for mask in masks], np.int64).T
-    dark = _dark(inks * masks, area)
-    apart = _apart(masks)
+    dark = _dark(inks, masks, area)
+    left, top = (max(0, int(first.min()) - 1) for first in boxes[:2])
+    right, bottom = (int(past.max()) + 1 for past in boxes[:2] + boxes[2:])
+    around = np.s_[:, top:bottom, left:right]
+    apart = _apart(masks[around])
     whole = apart.reshape(-1, apart.shape[2])
-    near = u8(cv2.dilate(whole, np.ones((3, 3), np.uint8))).reshape(apart.shape) * _apart(inks)
+    near = u8(cv2.dilate(whole, np.ones((3, 3), np.uint8))).reshape(apart.shape) * _apart(inks[around])
     depths = cv2.distanceTransform(whole, cv2.DIST_L2, 3).reshape(count, -1).max(axis=1)
     lengths = variations(near)
     plain &= (area > 0) & (boxes[2] <= boxes[3]) & (_pieces(apart) == 1) & ~may_be_frames(masks, boxes)
@@ -112,7 +117,8 @@ def _digits(inks: Grey) -> list[Clean | None]:
     found: list[Clean | None] = [None] * count
     for place in np.flatnonzero(plain).tolist():
         box = Box(*boxes[:, place].tolist())
-        glyph = near[place, 1 + box.y : 1 + box.y + box.height, 1 + box.x : 1 + box.x + box.width]
+        x, y = box.x - left + 1, box.y - top + 1
+        glyph = near[place, y : y + box.height, x : x + box.width]
         # Paler ink around a digit lies outside its box too, and is no part of the glyph.
         length = float(lengths[place]) if weak[place] == 1 else variation(glyph)
         found[place] = Clean(inks[place], masks[place], box, glyph, int(dark[place]), length)
@@ -124,9 +130,12 @@ def _apart(planes: Grey) -> Grey:
     return np.pad(planes, ((0, 0), (1, 1), (1, 1)))
 
 
-def _dark(inks: Grey, area: Wholes) -> Wholes:
-    """Return the level that a tenth of the digit's ink exceeds; the rest of the planes [N, h, w] is 0."""
-    levels = np.sort(inks.reshape(len(inks), -1), axis=1)
+def _dark(inks: Grey, masks: Mask, area: Wholes) -> Wholes:
+    """Return the level that a tenth of the masked ink of each plane [N, h, w] exceeds."""
+    if inks[0].size > _FEW:
+        masked = (ink[mask.view(np.bool_)] for ink, mask in zip(inks, masks, strict=True))
+        return np.array([quantile(ink, _DARK) if ink.size else 0 for ink in masked], np.int64)
+    levels = np.sort((inks * masks).reshape(len(inks), -1), axis=1)
     place = levels.shape[1] - area + np.maximum(1, np.ceil(_DARK * area).astype(np.int64)) - 1
     return np.asarray(levels[np.arange(len(inks)), np.minimum(place, levels.shape[1] - 1)], np.int64)
 

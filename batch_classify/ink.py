@@ -125,7 +125,7 @@ def on_flat_paper(grey: Grey, paper: int) -> Inked:
 
 
 def planes_on_flat_paper(scans: Grey, paper: Grey) -> tuple[Grey, Bools]:
-    """Tell ink from paper of one level in each scan [N, h, w]: the ink planes, and where the ink is lighter."""
+    """Tell ink from paper of one level in each scan [N, h, w]: the ink planes, and where it is lighter."""
     flat = paper[:, None, None]
     darker, lighter = flat - np.minimum(scans, flat), np.maximum(scans, flat) - flat
     light = darker.sum(axis=(1, 2), dtype=np.int64) < lighter.sum(axis=(1, 2), dtype=np.int64)

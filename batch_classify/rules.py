@@ -263,7 +263,9 @@ def _long_runs(masks: Mask) -> tuple[NDArray[np.int32], Wholes]:
     thick = u8(cv2.dilate(wide.reshape(-1, width), np.ones((2 * tilt + 1, 1), np.uint8))).reshape(wide.shape)
     thick[:, :tilt] = thick[:, -tilt:] = 0
     along = np.ones((1, round(_RULE * width)), np.uint8)
-    runs = cv2.morphologyEx(thick.reshape(-1, width), cv2.MORPH_OPEN, along)
+    runs = u8(cv2.morphologyEx(thick.reshape(-1, width), cv2.MORPH_OPEN, along))
+    if not runs.any():
+        return np.zeros(masks.shape, np.int32), np.zeros((3, 0), np.int64)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(runs)
     x, y, w, h, area = stats[1:].T.astype(np.int64)
     number, top = np.divmod(y, height + 2 * tilt)
