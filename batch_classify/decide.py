@@ -73,6 +73,13 @@ def reject_scores(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(0.5 * (1 + np.tanh(logits.astype(np.float64) / 2)))  # the logistic function
 
 
+def _two_best(shares: tuple[float, ...]) -> tuple[int, int]:
+    """Return the digits with the two largest shares; of equal ones the smaller digit comes first."""
+    first = shares.index(max(shares))
+    others = (*shares[:first], -1.0, *shares[first + 1 :])
+    return first, others.index(max(others))
+
+
 def decide(
     probabilities: NDArray[np.float64], reject_score: float, finding: Reason | None, thresholds: Thresholds
 ) -> Prediction:
@@ -82,8 +89,7 @@ def decide(
         return Prediction(Status.REJECTED, finding, None, None, None, None, shares, 1.0)
     if reject_score > thresholds.reject_above:
         return Prediction(Status.REJECTED, Reason.NOT_A_DIGIT, None, None, None, None, shares, reject_score)
-    # Stable, so that of two equal probabilities the smaller digit comes first on every machine.
-    first, second = np.argsort(-probabilities, kind="stable")[:2].tolist()
+    first, second = _two_best(shares)
     reason = Reason.LOW_CONFIDENCE if shares[first] < thresholds.review_below else finding
     return Prediction(
         status=Status.OK if reason is None else Status.REVIEW,

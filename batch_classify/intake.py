@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from itertools import islice
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from batch_classify.decode import quiet
 from batch_classify.ledger import Ledger
+from batch_classify.parcel import Parcel, pack, unpack
 from batch_classify.pool import in_order
 from batch_classify.prepare import Prepared, crashed, deferred, prepare_all
 from batch_classify.stamp import Stamp
@@ -66,12 +67,21 @@ def _read(
     root: Path, chunks: Iterable[Sequence[str]], workers: int, ledger: Ledger | None
 ) -> Generator[list[Prepared], None, None]:
     if workers > 0:
-        work = partial(prepare_all, root, recall=ledger.reader() if ledger else None)
-        yield from in_order(work, chunks, workers, partial(crashed, root))
+        work = partial(_packed, partial(prepare_all, root, recall=ledger.reader() if ledger else None))
+        for parcels in in_order(work, chunks, workers, partial(_crashed, root)):
+            yield [page for parcel in parcels for page in unpack(parcel)]
     else:
-        work = partial(prepare_all, root, recall=ledger.recall if ledger else None)
+        prepare = partial(prepare_all, root, recall=ledger.recall if ledger else None)
         with quiet():
-            yield from map(work, chunks)
+            yield from map(prepare, chunks)
+
+
+def _packed(prepare: Callable[[Iterable[str]], list[Prepared]], files: Iterable[str]) -> list[Parcel]:
+    return [pack(prepare(files))]
+
+
+def _crashed(root: Path, file: str) -> Parcel:
+    return pack([crashed(root, file)])
 
 
 def _chunks(files: Iterable[str], size: int) -> Iterator[Sequence[str]]:

@@ -154,31 +154,36 @@ class Ledger:
         with self._guarded():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                for (file, content), group in groupby(news, key=lambda page: (page.file, page.sha256)):
-                    self._keep(os.fsencode(file), bytes.fromhex(content), list(group))
+                self._keep(news)
             except BaseException:
                 self._connection.rollback()
                 raise
             self._connection.commit()
 
-    def _keep(self, file: bytes, content: bytes, pages: Sequence[Prepared]) -> None:
-        execute = self._connection.execute
-        if pages[0].stamp:
-            row = (self._root + file, *pages[0].stamp, content)
-            execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", row)
-        if pages[0].stored:
-            return
+    def _keep(self, news: Sequence[Prepared]) -> None:
+        """Write a batch table by table: a statement for all rows of one costs less than one for each."""
         made_by, read_by = self._edition.made_by, self._edition.read_by
-        execute("DELETE FROM pages WHERE content = ?", (content,))
-        execute("DELETE FROM answers WHERE content = ? AND made_by <> ?", (content, made_by))
-        for place, page in enumerate(pages):
-            values = _values(page)
-            row = (content, place, made_by, *values, _checksum(content, *values))
-            execute("INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-            if page.logits is not None:
-                logits = page.logits.tobytes()
-                answer = (content, place, made_by, read_by, logits, _checksum(content, logits))
-                execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)", answer)
+        files, contents, pages, answers = [], [], [], []
+        for (file, hexadecimal), group in groupby(news, key=lambda page: (page.file, page.sha256)):
+            content, first = bytes.fromhex(hexadecimal), next(group)
+            if first.stamp:
+                files.append((self._root + os.fsencode(file), *first.stamp, content))
+            if first.stored:
+                continue
+            contents.append((content, made_by))
+            for place, page in enumerate((first, *group)):
+                values = _values(page)
+                pages.append((content, place, made_by, *values, _checksum(content, *values)))
+                if page.logits is not None:
+                    logits = page.logits.tobytes()
+                    answers.append((content, place, made_by, read_by, logits, _checksum(content, logits)))
+        write = self._connection.executemany
+        write("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", files)
+        write("DELETE FROM pages WHERE content = ?", [(content,) for content, _ in contents])
+        write("DELETE FROM answers WHERE content = ? AND made_by <> ?", contents)
+        # A content may come twice in a batch.
+        write("INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", pages)
+        write("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)", answers)
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:

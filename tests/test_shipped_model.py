@@ -53,7 +53,7 @@ def test_the_blank_and_the_double_say_what_they_are(truth: dict[Place, str], row
 
 
 def test_the_model_is_small() -> None:
-    """What every installation carries is at most 6 MB, with nothing in it but the model's files."""
+    """What every installation carries is at most 8 MB, with nothing in it but the model's files."""
     files = {path.name: path.stat().st_size for path in DEFAULT_MODEL.iterdir()}
     assert files.keys() == {"model.onnx", "weights.safetensors", "card.json"}
-    assert sum(files.values()) <= 6_000_000
+    assert sum(files.values()) <= 8_000_000

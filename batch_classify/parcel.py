@@ -1,0 +1,62 @@
+"""Pages on their way from a worker, with all their pixels in one piece: to pickle them one by one costs more.
+
+Knows what a page is made of; not what it says, nor how it travels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from math import prod
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from batch_classify.decode import Grey
+from batch_classify.prepare import Prepared
+
+_NAMES = [field.name for field in fields(Prepared)]
+_AT = _NAMES.index("image")  # and the thumbnail comes next
+_PLAIN = attrgetter(*_NAMES[:_AT], *_NAMES[_AT + 2 :])
+
+Shape = tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """Some pages: what is no pixels of each, the shapes of its picture and its thumbnail, and all pixels.
+
+    `pixels` is uint8 [M], and holds the pictures of all pages one after the other.
+    """
+
+    plain: list[tuple[Any, ...]]
+    shapes: list[tuple[Shape, Shape]]
+    pixels: Grey
+
+
+def pack(pages: Sequence[Prepared]) -> Parcel:
+    """Pack pages; `unpack` gives the same again."""
+    pictures = [picture for page in pages for picture in (page.image, page.thumbnail) if picture is not None]
+    return Parcel(
+        [_PLAIN(page) for page in pages],
+        [(_shape(page.image), _shape(page.thumbnail)) for page in pages],
+        np.concatenate([picture.ravel() for picture in pictures]) if pictures else np.zeros(0, np.uint8),
+    )
+
+
+def unpack(parcel: Parcel) -> list[Prepared]:
+    """Return the pages; their pictures are views of the parcel's pixels."""
+    start, pages = 0, []
+    for plain, shapes in zip(parcel.plain, parcel.shapes, strict=True):
+        pictures: list[Grey | None] = []
+        for shape in shapes:
+            end = start + (0 if shape is None else prod(shape))
+            pictures.append(None if shape is None else parcel.pixels[start:end].reshape(shape))
+            start = end
+        pages.append(Prepared(*plain[:_AT], *pictures, *plain[_AT:]))
+    return pages
+
+
+def _shape(picture: Grey | None) -> Shape:
+    return None if picture is None else picture.shape
