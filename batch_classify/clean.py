@@ -30,6 +30,7 @@ from batch_classify.ink import (
     variation,
     variations,
 )
+from batch_classify.pieces import components
 from batch_classify.rules import may_hold_faint_rules, may_hold_rules, without_faint_rules, without_rules
 from batch_classify.strokes import is_writing, share_inside
 
@@ -77,8 +78,12 @@ def _on_bare_paper(scans: Grey) -> Bools:
     """
     paper = scans[:, 0, :1]
     ends = scans[:, 0], scans[:, -1], scans[:, 1:-1, 0], scans[:, 1:-1, -1]
-    inked = [np.count_nonzero(end != paper, axis=1) for end in ends]
-    bare: Bools = np.sum(inked, axis=0) <= (1 - EVEN) * sum(end.shape[1] for end in ends)
+    most = (1 - EVEN) * sum(end.shape[1] for end in ends)
+    inked = [np.count_nonzero(ends[0] != paper, axis=1)]
+    if (inked[0] > most).all():  # which tells most scans with the paper's own noise
+        return np.zeros(len(scans), np.bool_)
+    inked += [np.count_nonzero(end != paper, axis=1) for end in ends[1:]]
+    bare: Bools = np.sum(inked, axis=0) <= most
     if bare.any():
         low, high = paper - np.minimum(paper, FLAT), paper + np.minimum(255 - paper, FLAT)
         near = (scans >= low[:, :, None]) & (scans <= high[:, :, None])
@@ -143,5 +148,5 @@ def _dark(inks: Grey, masks: Mask, area: Wholes) -> Wholes:
 def _pieces(masks: Mask) -> Wholes:
     """Count the pieces of ink in each mask [N, h, w] with a bare border."""
     count, height, width = masks.shape
-    stats = np.asarray(cv2.connectedComponentsWithStats(masks.reshape(-1, width))[2])
+    _, stats = components(masks.reshape(-1, width))
     return np.bincount(stats[1:, cv2.CC_STAT_TOP] // height, minlength=count)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_classify.ink import Bools, Grey, Mask, Wholes, u8
+from batch_classify.pieces import Components, components
 
 T = TypeVar("T", bound=np.generic)
 
@@ -29,11 +30,11 @@ _TRACE = 0.02  # of its ink: less of it inside is no writing
 _NESTED = 3  # boxes in each other, at most
 
 
-def without_frames(ink: Grey, weak: int) -> Grey:
-    """Return the ink plane [h, w] without the boxes that its ink of `weak` levels or more draws."""
-    mask = (ink >= weak).view(np.uint8)
-    for _ in range(_NESTED):
-        line = _frame(mask)
+def without_frames(ink: Grey, found: Components) -> Grey:
+    """Return the ink plane [h, w] without the boxes that are drawn by what was found in it."""
+    mask = (found.labels > 0).view(np.uint8)
+    for number in range(_NESTED):
+        line = _frame(mask, components(mask) if number else found)
         if line is None:
             break
         mask[line] = 0
@@ -41,9 +42,9 @@ def without_frames(ink: Grey, weak: int) -> Grey:
     return ink
 
 
-def _frame(mask: Mask) -> NDArray[np.bool_] | None:
+def _frame(mask: Mask, found: Components) -> NDArray[np.bool_] | None:
     """Return where the line of a box runs in a mask [h, w]; None where none has something in it."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
+    labels, stats = found
     height, width = mask.shape
     for index in np.argsort(-stats[1:, 2] * stats[1:, 3], kind="stable")[:2].tolist():
         x, y, w, h, _ = stats[index + 1].tolist()
@@ -150,6 +151,6 @@ def _thickness(depth: NDArray[np.intp]) -> int:
 
 def _something(left: Mask) -> bool:
     """Whether ink of a digit's size is left in the box [h, w] once its line is gone."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats(left)
+    _, stats = components(left)
     longest = stats[1:, 2:4].max(initial=0)
     return bool(longest >= max(4, _INSIDE * min(left.shape)))

@@ -151,8 +151,8 @@ def quantile(values: Grey, share: float) -> int:
     if 0 < values.size < _FEW:  # sorted sooner than counted
         place = max(0, ceil(share * values.size) - 1)
         return int(np.partition(values.ravel(), place)[place])
-    counts = np.asarray(cv2.calcHist([values], [0], None, [256], [0, 256])).ravel()
-    return int(np.searchsorted(counts.cumsum(dtype=np.float64), share * values.size))
+    counts = np.asarray(cv2.calcHist([values], [0], None, [256], [0, 256]), np.float64).ravel()
+    return int(np.searchsorted(counts.cumsum(), share * values.size))
 
 
 def _coarse(grey: Grey) -> Grey:

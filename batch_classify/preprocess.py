@@ -33,6 +33,7 @@ from batch_classify.ink import (
     u8,
     variation,
 )
+from batch_classify.pieces import components
 from batch_classify.quality import flaw_of
 from batch_classify.row import Reason
 from batch_classify.rules import without_faint_rules
@@ -124,10 +125,13 @@ def _stages(scan: Grey, height: int) -> Stages:
     ink = without_faint_rules(told.plane)
     least = 1 if isinstance(told.paper, int) else _UNEVEN
     levels = levels_of(ink, least)
-    inner = without_frames(ink, levels.weak)
-    if inner is not ink:
+    found = components((ink >= levels.weak).view(np.uint8))
+    inner = without_frames(ink, found)
+    if inner is ink:
+        strokes = strokes_of(ink, levels, found)
+    else:
         ink, levels = inner, levels_of(inner, least)
-    strokes = strokes_of(ink, levels)
+        strokes = strokes_of(ink, levels)
     if strokes.doubt and (calm := calmed(ink)) is not ink:
         ink, levels = calm, levels_of(calm, least)
         strokes = strokes_of(ink, levels)

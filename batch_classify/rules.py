@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_classify.ink import Bools, Grey, Mask, Wholes, quantile, u8
+from batch_classify.pieces import Labels, components
 
 T = TypeVar("T", bound=np.generic)
 
@@ -250,7 +251,7 @@ def _lines(mask: Mask) -> list[tuple[Mask, int]]:
     return lines
 
 
-def _long_runs(masks: Mask) -> tuple[NDArray[np.int32], Wholes]:
+def _long_runs(masks: Mask) -> tuple[Labels, Wholes]:
     """Return what runs level through masks [N, h, w], labelled, and which of it is as thin as a line.
 
     The latter is [3, M]: the label, which of the masks, and the side as `_lines` gives it.
@@ -266,7 +267,7 @@ def _long_runs(masks: Mask) -> tuple[NDArray[np.int32], Wholes]:
     runs = u8(cv2.morphologyEx(thick.reshape(-1, width), cv2.MORPH_OPEN, along))
     if not runs.any():
         return np.zeros(masks.shape, np.int32), np.zeros((3, 0), np.int64)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(runs)
+    labels, stats = components(runs)
     x, y, w, h, area = stats[1:].T.astype(np.int64)
     number, top = np.divmod(y, height + 2 * tilt)
     middle = top - tilt + h / 2
@@ -275,5 +276,5 @@ def _long_runs(masks: Mask) -> tuple[NDArray[np.int32], Wholes]:
     through = (x <= margin) & (x + w >= width - margin)
     thin = area / w <= 2 * tilt + max(2, _RULE_WIDTH * max(height, width))
     lines = np.flatnonzero(through & thin)
-    labelled = np.asarray(labels, np.int32).reshape(wide.shape)[:, tilt:-tilt]
+    labelled = labels.reshape(wide.shape)[:, tilt:-tilt]
     return labelled, np.stack([lines + 1, number[lines], side[lines]])

@@ -24,7 +24,7 @@ from batch_classify.ink import (
     u8,
     variation,
 )
-from batch_classify.pieces import Piece, mask_of, pieces_of
+from batch_classify.pieces import Components, Piece, components, mask_of, pieces_of
 from batch_classify.rules import PALER, without_rules
 
 Reals = NDArray[np.float64]
@@ -78,27 +78,29 @@ class Strokes:
     doubt: str = ""
 
 
-def strokes_of(ink: Grey, levels: Levels) -> Strokes:
-    """Return the strokes of the digit in an ink plane [h, w]."""
+def strokes_of(ink: Grey, levels: Levels, known: Components | None = None) -> Strokes:
+    """Return the strokes of the digit in an ink plane [h, w]; what hangs together in it may be `known`."""
     mask = (ink >= levels.weak).view(np.uint8)
     bare = without_rules(mask, ink)
-    labels, pieces = pieces_of(bare, ink, levels.strong)
+    found = known if known and bare is mask else components(bare)
+    pieces = pieces_of(found, ink, levels.strong)
     ruled = mask - bare
     doubt = "no ink"
     if not pieces:  # what looked like a rule may be all there is: a 1
-        labels, pieces = pieces_of(mask, ink, levels.strong)
+        found = components(mask)
+        pieces = pieces_of(found, ink, levels.strong)
         if len(pieces) != 1 or pieces[0].height < 2 * pieces[0].width:
             return Strokes(np.zeros_like(mask), False, ruled, (), tuple(pieces), doubt)
     everything = sum(piece.ink for piece in pieces)
     by_weight = sorted(pieces, key=lambda piece: -_weight(piece, mask.shape))
     for number, main in enumerate(by_weight[:_TRIED]):
         digit = digit_of(main, pieces)
-        kept = mask_of(digit, labels)
-        found = doubt_about(ink, kept, main, ruled, sum(piece.ink for piece in digit) / everything)
-        if not found:
+        kept = mask_of(digit, found.labels)
+        doubt_here = doubt_about(ink, kept, main, ruled, sum(piece.ink for piece in digit) / everything)
+        if not doubt_here:
             several = _several(ink, kept, main, pieces, levels.strong)
             return Strokes(kept, several, ruled, tuple(digit), tuple(pieces))
-        doubt = doubt if number else found
+        doubt = doubt if number else doubt_here
     return Strokes(np.zeros_like(mask), False, ruled, (), tuple(pieces), doubt)
 
 
@@ -106,7 +108,7 @@ def _several(ink: Grey, kept: Mask, main: Piece, pieces: list[Piece], strong: in
     """Whether another digit stands beside the main piece, or hangs on it by pale ink."""
     several = beside(main, pieces)
     if not several and main.width > main.height:
-        dark = pieces_of((ink * kept > strong).view(np.uint8), ink, strong)[1]
+        dark = pieces_of(components((ink * kept > strong).view(np.uint8)), ink, strong)
         several = bool(dark) and beside(dark[0], dark)
     return several
 

@@ -8,6 +8,7 @@ import pytest
 
 from batch_classify.frames import without_frames
 from batch_classify.ink import Grey
+from batch_classify.pieces import components
 from batch_classify.preprocess import preprocess
 from train.generator import Pen, draw_digit
 
@@ -42,6 +43,11 @@ BOXES = {
 }
 
 
+def unframed(ink: Grey) -> Grey:
+    """Take the boxes out of an ink plane, its levels from 60 on being ink."""
+    return without_frames(ink, components((ink >= 60).view(np.uint8)))
+
+
 @pytest.mark.parametrize("kind", BOXES)
 @pytest.mark.parametrize("digit", range(10))
 def test_a_box_goes_and_the_digit_stays(kind: str, digit: int) -> None:
@@ -49,7 +55,7 @@ def test_a_box_goes_and_the_digit_stays(kind: str, digit: int) -> None:
     frame = BOXES[kind]
     ink = np.zeros_like(frame)
     ink[:, : frame.shape[1]] = ink_of(digit)[:, : frame.shape[1]]
-    assert np.array_equal(without_frames(np.maximum(ink, frame), 60) > 60, ink > 60)
+    assert np.array_equal(unframed(np.maximum(ink, frame)) > 60, ink > 60)
 
 
 @pytest.mark.parametrize("digit", range(10))
@@ -57,16 +63,16 @@ def test_a_digit_is_no_box(digit: int) -> None:
     """A digit alone stays as it is, cut out tightly as well: even a 0 with a speck in it."""
     ink = ink_of(digit)
     ink[SIDE // 2 : SIDE // 2 + 2, SIDE // 2 : SIDE // 2 + 2] = 255
-    assert without_frames(ink, 60) is ink
+    assert unframed(ink) is ink
     x, y, width, height = cv2.boundingRect(ink)
     tight = np.ascontiguousarray(ink[y : y + height, x : x + width])
-    assert without_frames(tight, 60) is tight
+    assert unframed(tight) is tight
 
 
 def test_an_empty_box_stays() -> None:
     """Where nothing stands inside, it may be all that was drawn."""
     ink = box()
-    assert without_frames(ink, 60) is ink
+    assert unframed(ink) is ink
 
 
 @pytest.mark.parametrize("digit", [0, 3, 6, 8, 9])
@@ -74,7 +80,7 @@ def test_what_touches_a_box_is_cut_from_it(digit: int) -> None:
     """A digit that runs into the line loses what lies under the line and hardly more."""
     ink = np.roll(ink_of(digit), 25, axis=0)
     frame = box(inset=6)
-    left = without_frames(np.maximum(ink, frame), 60) > 60
+    left = unframed(np.maximum(ink, frame)) > 60
     clear = (ink > 60) & (cv2.dilate(frame, np.ones((5, 5), np.uint8)) == 0)
     assert (left & clear).sum() > 0.95 * clear.sum()
     assert (left & ~(ink > 60)).sum() <= 0.02 * (frame > 60).sum()
