@@ -298,7 +298,10 @@ def classify(
 
 def corrected(cards: Sequence[Card], answers: Corrections) -> list[Card]:
     """Return the cards with a human's answer on the rows that have one."""
-    return [replace(card, row=answers.on(card.row)) for card in cards]
+    rows = [answers.on(card.row) for card in cards]
+    return [
+        card if row is card.row else replace(card, row=row) for card, row in zip(cards, rows, strict=True)
+    ]
 
 
 def _answered(pages: Sequence[Prepared], classifier: Classifier) -> list[Prepared]:
