@@ -17,7 +17,6 @@ from batch_classify.frames import may_be_frames
 from batch_classify.halves import on_one_paper
 from batch_classify.ink import (
     EVEN,
-    FLAT,
     Bools,
     Box,
     Grey,
@@ -26,6 +25,7 @@ from batch_classify.ink import (
     plain_levels,
     planes_on_flat_paper,
     quantile,
+    share_near,
     u8,
     variation,
     variations,
@@ -35,7 +35,6 @@ from batch_classify.rules import may_hold_faint_rules, may_hold_rules, without_f
 from batch_classify.strokes import is_writing, share_inside
 
 _BARE = 0.5  # of the picture: with so much flat paper, nothing at its border is a frame
-_FEW = 2000  # pixels; of more, one picture's are sooner counted than those of all sorted
 _DARK = 0.9  # of the ink is no darker than what counts as dark
 
 
@@ -84,13 +83,13 @@ def _on_bare_paper(scans: Grey) -> Bools:
         return np.zeros(len(scans), np.bool_)
     inked += [np.count_nonzero(end != paper, axis=1) for end in ends[1:]]
     bare: Bools = np.sum(inked, axis=0) <= most
-    if bare.any():
-        low, high = paper - np.minimum(paper, FLAT), paper + np.minimum(255 - paper, FLAT)
-        near = (scans >= low[:, :, None]) & (scans <= high[:, :, None])
-        bare &= np.count_nonzero(near, axis=(1, 2)) >= _BARE * scans[0].size
-    for place in np.flatnonzero(bare & (np.minimum(*inked[:2]) + np.minimum(*inked[2:]) > 0)).tolist():
+    through = (
+        np.minimum(*inked[:2]) + np.minimum(*inked[2:]) > 0
+    )  # only where ink touches two ends may a seam be
+    for place in np.flatnonzero(bare).tolist():
         scan = scans[place]
-        bare[place] = on_one_paper(scan) is scan
+        flat = share_near(scan, int(scan[0, 0])) >= _BARE
+        bare[place] = flat and (not through[place] or on_one_paper(scan) is scan)
     return bare
 
 
@@ -101,7 +100,8 @@ def _digits(inks: Grey) -> list[Clean | None]:
     masks = (inks >= weak[:, None, None]).view(np.uint8)
     area = np.count_nonzero(masks, axis=(1, 2))
     boxes = np.array([cv2.boundingRect(mask) for mask in masks], np.int64).T
-    dark = _dark(inks, masks, area)
+    inked = (ink[mask.view(np.bool_)] for ink, mask in zip(inks, masks, strict=True))
+    dark = np.array([quantile(ink, _DARK) if ink.size else 0 for ink in inked], np.int64)
     left, top = (max(0, int(first.min()) - 1) for first in boxes[:2])
     right, bottom = (int(past.max()) + 1 for past in boxes[:2] + boxes[2:])
     around = np.s_[:, top:bottom, left:right]
@@ -133,16 +133,6 @@ def _digits(inks: Grey) -> list[Clean | None]:
 def _apart(planes: Grey) -> Grey:
     """Return planes [N, h, w] with a bare border around each, so that together they are one picture."""
     return np.pad(planes, ((0, 0), (1, 1), (1, 1)))
-
-
-def _dark(inks: Grey, masks: Mask, area: Wholes) -> Wholes:
-    """Return the level that a tenth of the masked ink of each plane [N, h, w] exceeds."""
-    if inks[0].size > _FEW:
-        masked = (ink[mask.view(np.bool_)] for ink, mask in zip(inks, masks, strict=True))
-        return np.array([quantile(ink, _DARK) if ink.size else 0 for ink in masked], np.int64)
-    levels = np.sort((inks * masks).reshape(len(inks), -1), axis=1)
-    place = levels.shape[1] - area + np.maximum(1, np.ceil(_DARK * area).astype(np.int64)) - 1
-    return np.asarray(levels[np.arange(len(inks)), np.minimum(place, levels.shape[1] - 1)], np.int64)
 
 
 def _pieces(masks: Mask) -> Wholes:

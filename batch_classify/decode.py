@@ -236,7 +236,7 @@ def _jpeg_mode(head: header.Header) -> int:
 def _opencv(data: bytes, mode: int) -> Grey:
     if data[0] == 0x89:
         header.png_check(data)
-    # In this mode, unlike IMREAD_UNCHANGED, OpenCV heeds the EXIF orientation.
+    # In these modes, unlike IMREAD_UNCHANGED, OpenCV heeds the EXIF orientation.
     grey: Any = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
     if grey is None:
         raise ValueError("its pixels do not decode")

@@ -6,8 +6,7 @@ along all of its sides and that something stands inside; not what.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -48,7 +47,7 @@ def _frame(mask: Mask, found: Components) -> NDArray[np.bool_] | None:
     height, width = mask.shape
     for index in np.argsort(-stats[1:, 2] * stats[1:, 3], kind="stable")[:2].tolist():
         x, y, w, h, _ = stats[index + 1].tolist()
-        if not _is_large((h, w), mask.shape):
+        if not _is_large(w, h, mask.shape):
             break
         box = (slice(y, y + h), slice(x, x + w))
         piece = np.asarray(labels[box] == index + 1)
@@ -69,13 +68,11 @@ def may_be_frames(masks: Mask, boxes: Wholes) -> Bools:
     `boxes`, [4, N], are the left, top, width and height of each one's ink.
     """
     x, y, width, height = boxes
-    shorter = np.minimum(width, height)
-    large: Bools = (shorter >= _SMALLEST) & (height >= _SHARE * masks.shape[1])
-    large &= width >= _SHARE * masks.shape[2]
+    large = np.asarray(_is_large(width, height, masks.shape[1:]))
     places = np.flatnonzero(large)
     if not places.size:
         return large
-    band = np.maximum(2, np.rint(_BAND * shorter))
+    band = _band(np.minimum(width, height))
     views = (masks, y, height, width), (masks.transpose(0, 2, 1), x, width, height)
     for view, start, extent, across in views:
         first, past, length = start[places], (start + extent)[places], view.shape[1]
@@ -87,16 +84,15 @@ def may_be_frames(masks: Mask, boxes: Wholes) -> Bools:
     return large
 
 
-def _is_large(piece: tuple[int, ...], picture: tuple[int, ...]) -> bool:
-    """Whether a piece of some shape has the size of a box in a picture of another."""
-    share = all(side >= _SHARE * whole for side, whole in zip(piece, picture, strict=True))
-    return share and min(piece) >= _SMALLEST
+def _is_large(width: Wholes | int, height: Wholes | int, picture: tuple[int, ...]) -> Bools | bool:
+    """Whether something of some width and height has the size of a box in a picture [h, w]."""
+    share = (height >= _SHARE * picture[0]) & (width >= _SHARE * picture[1])
+    return share & (width >= _SMALLEST) & (height >= _SMALLEST)
 
 
-def _band(piece: NDArray[Any]) -> int:
-    """Return within how many px of a side a box's line stays."""
-    shorter: int = min(piece.shape)
-    return max(2, round(_BAND * shorter))
+def _band(shorter: Wholes | int) -> Wholes:
+    """Return within how many px of a side a box's line stays, by its shorter side."""
+    return np.maximum(2, np.rint(_BAND * shorter)).astype(np.int64)
 
 
 def _views(piece: NDArray[T]) -> tuple[NDArray[T], ...]:
@@ -104,19 +100,14 @@ def _views(piece: NDArray[T]) -> tuple[NDArray[T], ...]:
     return piece, piece[::-1], piece.T, piece[:, ::-1].T
 
 
-def _covered(piece: NDArray[Any]) -> Iterator[bool]:
-    """Tell of each side of a piece [h, w] whether ink runs along it."""
-    band = _band(piece)
-    return (bool(view[:band].any(axis=0).mean() >= _COVERED) for view in _views(piece))
-
-
 def _line_of(piece: NDArray[np.bool_], ends: tuple[bool, ...]) -> NDArray[np.bool_] | None:
     """Return the ink of a piece [h, w] that is the line of a box, or None where it is none.
 
     `ends` says at which sides (top, bottom, left, right) the picture ends, so that one may be missing.
     """
-    shorter, band = min(piece.shape), _band(piece)
-    covered = list(_covered(piece))
+    shorter = min(piece.shape)
+    band = int(_band(shorter))
+    covered = [bool(view[:band].any(axis=0).mean() >= _COVERED) for view in _views(piece)]
     if sum(covered) < 2 or not all(one or end for one, end in zip(covered, ends, strict=True)):
         return None
     sides = [_outer(view[: 3 * band], band) for view in _views(piece)]

@@ -24,7 +24,7 @@ _TRACE = 16  # levels; JPEG leaves traces that dark around a stroke
 _RINGING = 0.2  # of the ink's area: smooth strokes have fewer pixels as pale as traces
 _COARSE_SIDE = 64  # px; enough to see where the paper is
 _TINY_SIDE = 40  # px; below it a scan is a tight crop: ink often touches the border, shadows do not show
-FLAT = 4  # grey levels by which evenly lit paper may stray from its median
+_FLAT = 4  # grey levels by which evenly lit paper may stray from its median
 EVEN, _EVEN_TINY = 0.85, 0.5  # of the border: on flat paper so much of it is paper
 _FRAMED = 0.9  # of the border: a frame takes so much of it
 _MOSTLY = 0.6  # of the picture: on flat paper so much of it is paper
@@ -115,7 +115,7 @@ def flat_paper(grey: Grey) -> int | None:
 
 def share_near(values: Grey, level: int) -> float:
     """Return which share of the values [n] or [h, w] is as near to a level as flat paper strays."""
-    return cv2.countNonZero(cv2.inRange(values, max(0, level - FLAT), level + FLAT)) / values.size
+    return cv2.countNonZero(cv2.inRange(values, max(0, level - _FLAT), level + _FLAT)) / values.size
 
 
 def on_flat_paper(grey: Grey, paper: int) -> Inked:

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 
 import cv2
 import numpy as np
@@ -215,9 +214,7 @@ def fit(glyph: Grey, stroke: float) -> Grey:
 
 def contrasted(glyph: Grey) -> Grey:
     """Stretch pale ink to the full range: its darkest twentieth to 255."""
-    levels = np.sort(glyph, axis=None)
-    ink = levels[len(levels) - cv2.countNonZero(glyph) :]
-    peak = int(ink[ceil(_DARKEST * len(ink)) - 1]) if len(ink) else 0
+    peak = quantile(glyph[glyph > 0], _DARKEST) if glyph.any() else 0
     return u8(cv2.convertScaleAbs(glyph, alpha=255 / peak)) if 0 < peak < _PALE else glyph
 
 

@@ -45,17 +45,14 @@ def without_faint_rules(ink: Grey) -> Grey:
     In a row with a line, most px of each part are inked as strongly as the line is. That is subtracted,
     so that a stroke across it stays.
     """
-    if min(ink.shape) < _PARTS * _FEWEST:
+    if not _reaches_ends(ink[None])[0]:
         return ink
     height, width = ink.shape
-    ends = [ink[[0, 1, -2, -1]].ravel(), ink[:, [0, 1, -2, -1]].ravel()]
-    if max(int(end.max()) for end in ends) < _FAINTEST:
-        return ink
-    rows = np.flatnonzero(_promising(_level_means(ink)[None], width))
-    if rows.size:
+    rows = _promising(_level_means(ink)[None], width)
+    if rows.any():
         ink = _without_level_rules(ink, rows)
-    columns = np.flatnonzero(_promising(_upright_means(ink)[None], height))
-    if columns.size:
+    columns = _promising(_upright_means(ink)[None], height)
+    if columns.any():
         turned = np.ascontiguousarray(ink.T)
         left = _without_level_rules(turned, columns)
         if left is not turned:
@@ -65,11 +62,8 @@ def without_faint_rules(ink: Grey) -> Grey:
 
 def may_hold_faint_rules(inks: Grey) -> Bools:
     """Tell of each ink plane [N, h, w] whether `without_faint_rules` may take something out of it."""
-    count, height, width = inks.shape
-    if min(height, width) < _PARTS * _FEWEST:
-        return np.zeros(count, np.bool_)
-    ends = inks[:, [0, 1, -2, -1]].max(axis=(1, 2)), inks[:, :, [0, 1, -2, -1]].max(axis=(1, 2))
-    may = np.asarray(np.maximum(*ends) >= _FAINTEST)
+    _, height, width = inks.shape
+    may = _reaches_ends(inks)
     if may.any():
         rows = _level_means(np.vstack(list(inks[may]))).reshape(-1, height, _PARTS)
         columns = _upright_means(np.hstack(list(inks[may]))).reshape(-1, width, _PARTS)
@@ -77,6 +71,14 @@ def may_hold_faint_rules(inks: Grey) -> Bools:
         _, upright = _shades(inks[may].transpose(0, 2, 1), _promising(columns, height))
         may[may] = level.any(axis=1) | upright.any(axis=1)
     return may
+
+
+def _reaches_ends(inks: Grey) -> Bools:
+    """Tell of each ink plane [N, h, w] whether it is large enough for lines, and has ink at its ends."""
+    if min(inks.shape[1:]) < _PARTS * _FEWEST:
+        return np.zeros(len(inks), np.bool_)
+    ends = inks[:, [0, 1, -2, -1]].max(axis=(1, 2)), inks[:, :, [0, 1, -2, -1]].max(axis=(1, 2))
+    return np.asarray(np.maximum(*ends) >= _FAINTEST)
 
 
 def _level_means(ink: Grey) -> Grey:
@@ -141,11 +143,9 @@ def _edges(width: int) -> list[int]:
     return [round(part * width / _PARTS) for part in range(_PARTS + 1)]
 
 
-def _without_level_rules(ink: Grey, rows: NDArray[np.intp]) -> Grey:
-    """Return the ink plane [h, w] without the level lines that some of these rows hold."""
+def _without_level_rules(ink: Grey, promising: Bools) -> Grey:
+    """Return the ink plane [h, w] without the level lines that some of the `promising` rows, [1, h], hold."""
     height, width = ink.shape
-    promising = np.zeros((1, height), np.bool_)
-    promising[0, rows] = True
     (usual,), (through,) = _shades(ink[None], promising)
     runs = _runs(through)
     if not runs:

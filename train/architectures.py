@@ -70,7 +70,9 @@ def _cascade(*careful: tuple[int, ...]) -> Architecture:
     return [_NORMALISE, {"layer": "cascade", "quick": _TINY, "careful": _vgg(*careful), **unsure}]
 
 
-VGG_CASCADE = _cascade((32,), (48, 48), (96, 96), (128,))
+_CAREFUL = (32,), (48, 48), (96, 96), (128,)
+
+VGG_CASCADE = _cascade(*_CAREFUL)
 """`VGG_TINY`, and where it is not sure 282,000 parameters and 14 million multiply-adds more."""
 
 VGG_CASCADE_WIDE = _cascade((48,), (72, 72), (144, 144), (192,))
@@ -81,7 +83,7 @@ JUDGE: Architecture = [
     {
         "layer": "cascade",
         "quick": [*_conv(16, 5, stride=2), *_conv(32, stride=2), *_conv(64, stride=2), *_logits(2)],
-        "careful": _vgg((32,), (48, 48), (96, 96), (128,), outputs=2),
+        "careful": _vgg(*_CAREFUL, outputs=2),
         "sure": 0.99,
     },
 ]

@@ -35,7 +35,7 @@ SYNTHETIC_COUNT = 20_000
 _LARGEST = 320  # px of a drawn scan: larger ones cost time, and `preprocess` reduces them anyway
 _DRAWN = re.compile(r"synthetic(?::([1-9][0-9]{0,7}))?")
 _MODELS = 200  # written digits from which a worker makes pairs at a time
-_TOGETHER = 64  # pictures prepared at a time
+_TOGETHER = 64  # drawn pictures that are held at a time
 _CHUNK = 1000  # pictures a worker prepares at a time; part of what a seed means for `synthetic`
 
 

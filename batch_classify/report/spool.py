@@ -84,7 +84,6 @@ class Spool:
         self._room = most_settled_scans
         self._offered = 0
         self._end = 0
-        self._appending = True
 
     def __enter__(self) -> Self:
         return self
@@ -151,9 +150,8 @@ class Spool:
             scan = cv2.imencode(".jpg", card.scan, _JPEG)[1].tobytes()
             self._room -= len(scan) if urgency.settled else 0
         seen = b"" if card.seen is None else zlib.compress(card.seen.tobytes(), 1)
-        if not self._appending:  # a seek writes out what was buffered
+        if self._file.tell() != self._end:  # a seek writes out what was buffered
             self._file.seek(self._end)
-            self._appending = True
         self._file.writelines((row, scan, seen))
         label = -1 if card.row.label is None else card.row.label
         entry = Entry(urgency, priority, label, self._end, len(row), len(scan), len(seen))
@@ -161,7 +159,6 @@ class Spool:
         return entry
 
     def _read(self, start: int, length: int) -> bytes:
-        self._appending = False
         self._file.seek(start)
         return self._file.read(length)
 
