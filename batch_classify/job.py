@@ -273,11 +273,7 @@ def classify(
                 )
             if pages is None:
                 break
-            tally.ways.update(
-                "short" if page.clean else "long"
-                for page in pages
-                if page.image is not None and not page.stored
-            )
+            tally.ways.update("short" if page.clean else "long" for page in pages if page.clean is not None)
             with _timed(seconds, "classify"):
                 pages = _answered(pages, classifier)
                 cards = _cards(pages, classifier)

@@ -31,7 +31,7 @@ class Prepared:
 
     `image` is uint8 [28, 28], or None for what could not be read: then `reason` and `detail` say why.
     With an image, `reason` is what the picture itself shows (blank, several digits, poor quality), or None,
-    and `clean` whether it took the short way through `preprocess`.
+    and `clean` whether it took the short way through `preprocess`, or None if that was in an earlier run.
     `thumbnail` is the scan made small, uint8 [height, width]. What could not be read has no `sha256`.
 
     `logits`, float32 [10], are there once the network has seen the image. `stamp` is the file's, if it was
@@ -50,7 +50,7 @@ class Prepared:
     logits: NDArray[np.float32] | None = None
     stamp: Stamp | None = None
     stored: bool = False
-    clean: bool = False
+    clean: bool | None = None
 
 
 Recall = Callable[[str, str], list[Prepared]]

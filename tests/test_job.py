@@ -11,6 +11,7 @@ import socket
 import struct
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -205,6 +206,17 @@ def test_the_record_counts_what_the_table_holds(outcome_of_many: Path) -> None:
     pictures = sum(row["status"] not in ("error", "deferred") for row in rows)
     assert sum(record["ways"].values()) + record["remembered"] == pictures
     assert record["ways"]["short"] > 0
+
+
+def test_ways_count_what_this_run_prepared(few: Path, classifier: Classifier, tmp_path: Path) -> None:
+    """Pictures that an earlier run prepared went no way in this one, though another model reads them anew."""
+    other = replace(classifier, model=replace(classifier.model, sha256="another"))
+    outcomes = [
+        run(Scan(few), each, tmp_path / "out", effort=IN_THIS_PROCESS) for each in (classifier, other)
+    ]
+    ways = [json.loads((outcome.folder / "run.json").read_text())["ways"] for outcome in outcomes]
+    assert [sum(way.values()) for way in ways] == [5, 0]
+    assert outcomes[1].remembered == 0
 
 
 def test_the_page_is_there_and_shows_what_needs_a_look(outcome_of_many: Path) -> None:
