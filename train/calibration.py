@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_classify.decide import probabilities
+from train.statistics import wilson
 
 _GOLDEN = (5**0.5 - 1) / 2
 _LOWEST, _HIGHEST = 0.05, 20.0
@@ -29,16 +30,21 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> f
 
 
 def review_threshold(confidence: NDArray[np.float64], right: NDArray[np.bool_], target_error: float) -> float:
-    """Find the least confidence from which on at most `target_error` of the answers are wrong.
+    """Find the least confidence from which on, with 95 % certainty, at most `target_error` are wrong.
 
-    `confidence` is float64 [N], `right` bool [N]. Gives 1 if no threshold reaches the target.
+    `confidence` is float64 [N], `right` bool [N]. What counts is the upper end of the interval of the share
+    that is wrong (Wilson 1927), since a threshold at which the share itself just meets the target is too low
+    half of the time (a bound in its place: Geifman & El-Yaniv 2017). Where the answers are too few to be
+    certain, gives the least confidence from which on none is wrong, and 1 if the surest one is.
     """
     order = np.argsort(-confidence, kind="stable")
     wrong = np.cumsum(~right[order])
-    accepted = np.arange(1, len(order) + 1)
+    at_most = np.array([wilson(int(lost), count)[1] for count, lost in enumerate(wrong, start=1)])
     # Only where the next confidence is lower can a threshold lie between the two.
-    last_of_equals = np.append(np.diff(confidence[order]) < 0, True)
-    good = np.flatnonzero((wrong <= target_error * accepted) & last_of_equals)
+    last_of_equals = np.append(np.diff(confidence[order]) < 0, True)[: len(order)]
+    certain = np.flatnonzero((at_most <= target_error) & last_of_equals)
+    spotless = np.flatnonzero((wrong == 0) & last_of_equals)
+    good = certain if len(certain) else spotless
     return float(confidence[order[good[-1]]]) if len(good) else 1.0
 
 
