@@ -5,7 +5,7 @@ Knows a model's temperature and thresholds; knows nothing of pictures, files or 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,16 +33,21 @@ class Prediction:
 
     def on(self, row: Row) -> Row:
         """Return the row of a picture with this answer in it."""
-        return replace(
-            row,
-            status=self.status,
-            reason=self.reason,
-            label=self.label,
-            confidence=self.confidence,
-            second_label=self.second_label,
-            second_confidence=self.second_confidence,
-            probabilities=self.probabilities,
-            reject_score=self.reject_score,
+        return Row(
+            row.file,
+            row.page,
+            self.status,
+            self.reason,
+            row.detail,
+            self.label,
+            self.confidence,
+            self.second_label,
+            self.second_confidence,
+            row.width,
+            row.height,
+            row.sha256,
+            self.probabilities,
+            self.reject_score,
         )
 
 

@@ -37,10 +37,13 @@ def intake(
     read of a file that the ledger finds unchanged, and nothing decoded of a content that it knows.
     """
     at_hand: deque[tuple[Sequence[str], dict[str, list[Prepared]]]] = deque()
+    # A run sees each file once, so that what it keeps itself makes no file unchanged.
+    all_new = not settle and not (ledger and ledger.holds_files())
 
     def to_read() -> Iterator[Sequence[str]]:
         for chunk in _chunks(files, size):
-            known = {file: pages for file in chunk if (pages := _unread(root, file, ledger, settle))}
+            looked_at = () if all_new else chunk
+            known = {file: pages for file in looked_at if (pages := _unread(root, file, ledger, settle))}
             at_hand.append((chunk, known))
             yield [file for file in chunk if file not in known]
 

@@ -123,6 +123,14 @@ class Ledger:
         """Close the file."""
         self._connection.close()
 
+    def holds_files(self) -> bool:
+        """Whether `unchanged` may find any by now."""
+        if self._fresh:
+            return False
+        with self._guarded():
+            return bool(self._connection.execute("SELECT EXISTS (SELECT 1 FROM files)").fetchone()[0])
+        return False
+
     def unchanged(self, file: str, stamp: Stamp) -> list[Prepared]:
         """Give the pages of a file whose stamp is still the one it was read with; none for any other."""
         if self._fresh:

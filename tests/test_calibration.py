@@ -109,7 +109,7 @@ def test_thresholds_of_small_tables(
 
 @pytest.mark.parametrize("target", [0.01, 0.003, 0.001])
 def test_the_target_holds_on_other_answers_too(target: float) -> None:
-    """Of thresholds set on one half of calibrated answers, nearly all keep the target on a far larger other."""
+    """Nearly all thresholds that are set on some calibrated answers keep the target on many others."""
     rng = np.random.default_rng(7)
     kept = 0
     for _ in range(40):

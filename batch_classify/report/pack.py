@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import takewhile
+from math import ceil
 from typing import NamedTuple
 
 import cv2
@@ -17,12 +19,14 @@ import numpy as np
 from markupsafe import Markup
 
 from batch_classify.decode import Grey
+from batch_classify.pool import cpu_count
 from batch_classify.preprocess import SIDE
 from batch_classify.report.spool import Entry, Spool
 
 PAGE_BYTES = 40_000_000
 SHEET_COLUMNS = 16
 _SHEET = SHEET_COLUMNS**2  # pictures
+_MARGIN = 1.05  # times what a sheet takes: others may take more
 _SCANS = 64  # in a block
 _ROWS = 1000  # in a block
 _TEMPLATE = 250_000  # bytes of the page besides its data, at the very most
@@ -54,20 +58,29 @@ def blocks(spool: Spool, page_bytes: int = PAGE_BYTES) -> Iterator[Block]:
     entries = spool.entries()
     left = page_bytes - _TEMPLATE - sum(entry.row + 12 for entry in entries)
     urgent = [entry for entry in entries if not entry.settled]
-    scans, left = _that_fit([entry for entry in urgent if entry.scan], left, "scan")
-    seen, left = _that_fit([entry for entry in urgent if entry.seen], left, "seen")
+    scans, left = _scans_that_fit([entry for entry in urgent if entry.scan], left)
+    room = left
+    seen, left = _seen_that_fit(spool, [entry for entry in urgent if entry.seen], left)
     settled = [entry for entry in entries if entry.settled]
     by_chance = sorted((entry for entry in settled if entry.seen), key=lambda entry: entry.priority)
-    sample, left = _that_fit(by_chance, left, "seen")
+    sample, left = _seen_that_fit(spool, by_chance, left)
     # As the contact sheet shows them, so that a screen of it needs few sheets.
     seen += sorted(sample, key=lambda entry: (entry.label, entry.urgency))
     others = [entry for entry in settled if entry.scan] if spool.has_settled_scans() else []
-    if sum(_cost(entry.scan) for entry in others) <= left:
+    cost = sum(_cost(entry.scan) for entry in others)
+    if cost <= left:
         scans += others
+        room -= cost
     for chunk in _chunks(scans, _SCANS):
         yield Block("scans", json_text([base64.b64encode(spool.scan(entry)).decode() for entry in chunk]))
-    for chunk in _chunks(seen, _SHEET):
-        yield Block("sheet", Markup(base64.b64encode(sheet([spool.seen(entry) for entry in chunk])).decode()))
+    drawn = 0
+    for text in _sheets(spool, seen):
+        room -= len(text)
+        if room < 0:
+            break
+        yield Block("sheet", text)
+        drawn += _SHEET
+    seen = seen[:drawn]
     scan_of = {entry.start: place for place, entry in enumerate(scans)}
     seen_of = {entry.start: place for place, entry in enumerate(seen)}
     for chunk in _chunks(entries, _ROWS):
@@ -83,19 +96,38 @@ def _chunks(entries: Sequence[Entry], size: int) -> Iterator[Sequence[Entry]]:
     return (entries[at : at + size] for at in range(0, len(entries), size))
 
 
-def _that_fit(entries: Sequence[Entry], left: int, part: str) -> tuple[list[Entry], int]:
-    """Return as many of the entries, from the first on, as there is room for, and the room that is left."""
-    costs = [_cost(getattr(entry, part)) for entry in entries]
-    ends = np.cumsum(costs, dtype=np.int64).tolist()
+def _scans_that_fit(entries: Sequence[Entry], left: int) -> tuple[list[Entry], int]:
+    """Return as many of the entries, from the first on, as have room for their scans, and the room left."""
+    ends = np.cumsum([_cost(entry.scan) for entry in entries], dtype=np.int64).tolist()
     count = sum(1 for _ in takewhile(lambda end: end <= left, ends))
     return list(entries[:count]), left - (ends[count - 1] if count else 0)
 
 
-def _cost(length: int) -> int:
-    """Return the bytes in the page of so many bytes as base64, with quotes and a comma.
+def _seen_that_fit(spool: Spool, entries: Sequence[Entry], left: int) -> tuple[list[Entry], int]:
+    """Return as many of the entries as have room for what the model saw of them, and the room left.
 
-    A picture compressed by itself takes more than its share of a sheet, so that this is never too little.
+    A sheet of some from all over them tells what one takes.
     """
+    some = entries[:: max(1, len(entries) // _SHEET)][:_SHEET]
+    if not some:
+        return [], left
+    each = _MARGIN * sum(len(text) for text in _sheets(spool, some)) / len(some)
+    count = min(len(entries), max(0, int(left / each)))
+    return list(entries[:count]), left - ceil(count * each)
+
+
+def _sheets(spool: Spool, entries: Sequence[Entry]) -> Iterator[Markup]:
+    """Yield sheets of what the model saw, 256 to each, as base64 of a PNG."""
+
+    def drawn(chunk: Sequence[Entry]) -> Markup:
+        return Markup(base64.b64encode(sheet([spool.seen(entry) for entry in chunk])).decode())
+
+    with ThreadPoolExecutor(cpu_count()) as pool:  # OpenCV compresses without holding the others up
+        yield from pool.map(drawn, _chunks(entries, _SHEET))
+
+
+def _cost(length: int) -> int:
+    """Return the bytes in the page of so many bytes as base64, with quotes and a comma."""
     return (length + 2) // 3 * 4 + 3
 
 

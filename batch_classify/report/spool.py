@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import json
-import zlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -30,6 +30,7 @@ from batch_classify.row import Row, Status
 MOST_ROWS = 100_000
 """Above so many rows, the page holds those that need a human and a random sample of the rest."""
 _MOST_SETTLED_SCANS = 10_000_000  # bytes; if the scans of rows that need nobody take more, they stay out
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 82]
 _URGENT = [Status.REVIEW, Status.REJECTED, Status.REVIEWED, Status.ERROR]  # reviewed: if suspect
 _SETTLED = [Status.DEFERRED, Status.OK, Status.REVIEWED]
@@ -112,13 +113,16 @@ class Spool:
             heapq.heappushpop(self._settled, self._written(card, urgency, priority))
 
     def entries(self) -> list[Entry]:
-        """Return what is kept, the most urgent first.
+        """Return what is kept, the most urgent first; its parts can then be read, by several threads too.
 
         Those that need a human: answers to check, the least sure first; rejected ones; a human's answers that
         the model contradicts; what could not be read. Then the rest, the least sure first.
         """
+        self._file.flush()
         room = max(0, self._most_rows - len(self._urgent))
-        settled = heapq.nlargest(room, self._settled)  # the lowest priorities, see Entry.__lt__
+        settled = self._settled
+        if len(settled) > room:
+            settled = heapq.nlargest(room, settled)  # the lowest priorities, see Entry.__lt__
         return sorted([*self._urgent, *settled], key=lambda entry: entry.urgency)
 
     def has_settled_scans(self) -> bool:
@@ -135,7 +139,7 @@ class Spool:
 
     def seen(self, entry: Entry) -> Grey:
         """Return what the model saw, uint8 [28, 28]."""
-        data = zlib.decompress(self._read(entry.start + entry.row + entry.scan, entry.seen))
+        data = self._read(entry.start + entry.row + entry.scan, entry.seen)
         return np.frombuffer(data, np.uint8).reshape(SIDE, SIDE)
 
     def _urgency(self, row: Row) -> _Urgency:
@@ -144,14 +148,12 @@ class Spool:
         return _Urgency(settled, rank, row.confidence or 0.0, self._offered)
 
     def _written(self, card: Card, urgency: _Urgency, priority: int) -> Entry:
-        row = json.dumps(row_values(card.row), separators=(",", ":")).encode("ascii")
+        row = _COMPACT.encode(row_values(card.row)).encode("ascii")
         scan = b""
         if card.scan is not None and (not urgency.settled or self._room >= 0):
             scan = cv2.imencode(".jpg", card.scan, _JPEG)[1].tobytes()
             self._room -= len(scan) if urgency.settled else 0
-        seen = b"" if card.seen is None else zlib.compress(card.seen.tobytes(), 1)
-        if self._file.tell() != self._end:  # a seek writes out what was buffered
-            self._file.seek(self._end)
+        seen = b"" if card.seen is None else card.seen.tobytes()
         self._file.writelines((row, scan, seen))
         label = -1 if card.row.label is None else card.row.label
         entry = Entry(urgency, priority, label, self._end, len(row), len(scan), len(seen))
@@ -159,8 +161,7 @@ class Spool:
         return entry
 
     def _read(self, start: int, length: int) -> bytes:
-        self._file.seek(start)
-        return self._file.read(length)
+        return os.pread(self._file.fileno(), length, start)
 
 
 def row_values(row: Row) -> Sequence[str | int | float | None]:
