@@ -29,6 +29,7 @@ from batch_classify.errors import ExitCode, JobError
 from batch_classify.explain import explain
 from batch_classify.intake import intake
 from batch_classify.ledger import Edition, Ledger
+from batch_classify.model import PRECISION
 from batch_classify.pool import cpu_count
 from batch_classify.prepare import Prepared
 from batch_classify.preprocess import VERSION
@@ -351,9 +352,10 @@ def _versions(device: str) -> dict[str, str]:
 
 def _edition(classifier: Classifier, versions: dict[str, str]) -> Edition:
     """Tell stored answers apart by all that could change one, so that they are those of a run without any."""
+    device = classifier.model.device
     return Edition.of(
         f"{versions}, decoding {DECODING}, preprocessing {VERSION}",
-        f"{classifier.model.sha256} on {classifier.model.device}",
+        f"{classifier.model.sha256} on {device} in {PRECISION[device]} precision",
     )
 
 

@@ -10,13 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batch_classify import model as model_folder
+from batch_classify.decide import probabilities
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.model import CARD, DEFAULT_MODEL, ONNX, WEIGHTS, load
-from batch_classify.preprocess import VERSION
+from batch_classify.preprocess import VERSION, preprocess
+from train.generator import batch
 
 
 @pytest.fixture
@@ -156,6 +159,71 @@ def test_both_runtimes_agree(images: np.ndarray, monkeypatch: pytest.MonkeyPatch
     assert torch_logits.shape == onnx_logits.shape == (70, 11)
     assert torch_logits.dtype == onnx_logits.dtype == np.float32
     assert np.abs(torch_logits - onnx_logits).max() < 1e-4 * np.abs(onnx_logits).max()
+
+
+class OfLittleMemory(torch.nn.Module):
+    """A network that says how bright a picture is, and runs out of memory above `most` of them."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+        self.batches: list[int] = []
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Give the mean level ten times, or no answer."""
+        self.batches.append(len(images))
+        if len(images) > self.most:
+            raise torch.OutOfMemoryError
+        return (images.float().mean((1, 2)).unsqueeze(1).expand(-1, 10),)
+
+
+def with_little_memory(
+    folder: Path, most: int, monkeypatch: pytest.MonkeyPatch
+) -> tuple[OfLittleMemory, model_folder.Runtime]:
+    """Return such a network, and what runs it as if it were the folder's."""
+    network = OfLittleMemory(most)
+    monkeypatch.setattr("batch_classify.network.build_model", lambda *_: network)
+    monkeypatch.setattr("safetensors.torch.load", lambda _: {})
+    card, _ = model_folder.read_card(folder)
+    return network, model_folder._torch(folder, card, "cpu", b"")
+
+
+def test_where_memory_runs_out_the_batch_is_halved(
+    fake_model: Path, images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every picture has its answer, in order, and later calls begin with the size that worked."""
+    network, run = with_little_memory(fake_model, 100, monkeypatch)
+    assert np.allclose(run(images)[:, 0], images.mean((1, 2)))
+    assert network.batches == [512, 256, 128, 64, 64]
+    network.batches.clear()
+    assert np.allclose(run(images)[:, 9], images.mean((1, 2)))
+    assert network.batches == [64, 64]
+
+
+def test_a_gpu_without_any_memory_is_an_error_of_the_environment(
+    fake_model: Path, images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Halving has an end, and the message a remedy."""
+    network, run = with_little_memory(fake_model, 0, monkeypatch)
+    with pytest.raises(JobError) as refusal:
+        run(images)
+    assert refusal.value.code is ExitCode.ENVIRONMENT
+    assert "--device cpu" in str(refusal.value)
+    assert min(network.batches) == 16
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU")
+def test_a_gpu_gives_the_same_labels() -> None:
+    """Where the two best digits differ by 0.01 or more in probability; and its confidences are as near."""
+    drawn = np.stack([preprocess(picture).image for picture in batch(500, np.random.default_rng(3))[0]])
+    model, other = (load(DEFAULT_MODEL, device, preprocessing=VERSION) for device in ("cpu", "cuda"))
+    shares, others = (
+        probabilities(one.logits(drawn)[:, :10], model.card.temperature) for one in (model, other)
+    )
+    best = np.sort(shares, axis=1)
+    clear = best[:, -1] - best[:, -2] >= 0.01
+    assert (shares.argmax(1) == others.argmax(1))[clear].all()
+    assert np.abs(shares - others).max() < 0.03
 
 
 def test_weights_that_are_no_safetensors_are_refused(folder: Path) -> None:
