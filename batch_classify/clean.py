@@ -100,8 +100,7 @@ def _digits(inks: Grey) -> list[Clean | None]:
     masks = (inks >= weak[:, None, None]).view(np.uint8)
     area = np.count_nonzero(masks, axis=(1, 2))
     boxes = np.array([cv2.boundingRect(mask) for mask in masks], np.int64).T
-    inked = (ink[mask.view(np.bool_)] for ink, mask in zip(inks, masks, strict=True))
-    dark = np.array([quantile(ink, _DARK) if ink.size else 0 for ink in inked], np.int64)
+    dark = np.array([quantile(ink, _DARK, mask) for ink, mask in zip(inks, masks, strict=True)], np.int64)
     left, top = (max(0, int(first.min()) - 1) for first in boxes[:2])
     right, bottom = (int(past.max()) + 1 for past in boxes[:2] + boxes[2:])
     around = np.s_[:, top:bottom, left:right]

@@ -37,9 +37,9 @@ def on_one_paper(grey: Grey) -> Grey:
 
 def _evened(grey: Grey) -> Grey | None:
     """Turn every other part between upright seams over; None where there are none, or nothing is written."""
-    ends = grey[[0, -1]].astype(np.int16)
-    if (np.ptp(ends, axis=1) < _PAPERS).any():
+    if any(int(end.max()) - int(end.min()) < _PAPERS for end in (grey[0], grey[-1])):
         return None
+    ends = grey[[0, -1]].astype(np.int16)
     seams = _seams(grey)
     parts = [slice(*edges) for edges in pairwise([0, *seams, grey.shape[1]])]
     narrowest = min(part.stop - part.start for part in parts)

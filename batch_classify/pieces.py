@@ -69,10 +69,11 @@ def pieces_of(found: Components, ink: Grey, strong: int) -> list[Piece]:
     """
     labels, stats = found
     height, width = labels.shape
-    held = np.bincount(labels[ink > strong], minlength=len(stats)) > 0
+    numbers, levels = labels.ravel(), ink.ravel()
+    held = np.bincount(numbers[np.flatnonzero(levels > strong)], minlength=len(stats)) > 0
     held[0] = False  # the paper
-    places = held[labels]
-    inks = np.bincount(labels[places], ink[places], len(stats))
+    places = np.flatnonzero(numbers)
+    inks = np.where(held, np.bincount(numbers[places], levels[places], len(stats)), 0)
     pieces = []
     for index in np.argsort(-inks, kind="stable")[: min(_MOST, np.count_nonzero(held))].tolist():
         x, y, w, h, area = stats[index].tolist()

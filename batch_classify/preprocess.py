@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import cv2
 import numpy as np
@@ -106,12 +107,10 @@ def preprocess_all(greys: Sequence[Grey]) -> list[Prepared]:
     for places in alike.values():
         for first in range(0, len(places), _TOGETHER):
             part = places[first : first + _TOGETHER]
-            digits = dict(zip(part, clean_digits(np.stack([scans[place] for place in part])), strict=True))
-            clean = {place: digit for place, digit in digits.items() if digit}
-            heights = [greys[place].shape[0] for place in clean]
-            found.update(zip(clean, _of_clean(list(clean.values()), heights), strict=True))
-            for place in digits.keys() - clean.keys():
-                found[place] = _stages(scans[place], greys[place].shape[0]).prepared
+            digits = clean_digits(np.stack([scans[place] for place in part]))
+            for place, clean in zip(part, digits, strict=True):
+                height = greys[place].shape[0]
+                found[place] = _of_clean(clean, height) if clean else _stages(scans[place], height).prepared
     return [found[place] for place in range(len(scans))]
 
 
@@ -145,30 +144,24 @@ def _stages(scan: Grey, height: int) -> Stages:
     return Stages(scan, told, ink, levels, strokes, glyph, prepared)
 
 
-def _of_clean(digits: Sequence[Clean], heights: Sequence[int]) -> list[Prepared]:
-    """Return what `preprocess` makes of digits on bare paper whose scans had these heights."""
-    as_they_were = [is_prepared(digit.ink) for digit in digits]
-    others = [digit for digit, as_it_was in zip(digits, as_they_were, strict=True) if not as_it_was]
-    images = iter(centred([fit(one.glyph, stroke_width(one.glyph, one.variation)) for one in others]))
-    found = []
-    for digit, height, as_it_was in zip(digits, heights, as_they_were, strict=True):
-        if as_it_was:
-            found.append(Prepared(digit.ink, clean=True))
-            continue
-        flaw = flaw_of(digit.ink, digit.mask, digit.box, digit.dark, height / digit.ink.shape[0])
-        found.append(Prepared(next(images), Reason.LOW_QUALITY if flaw else None, flaw, clean=True))
-    return found
+def _of_clean(clean: Clean, height: int) -> Prepared:
+    """Return what `preprocess` makes of a digit on bare paper whose scan had this height."""
+    if is_prepared(clean.ink):
+        return Prepared(clean.ink, clean=True)
+    flaw = flaw_of(clean.ink, clean.mask, clean.box, clean.dark, height / clean.ink.shape[0])
+    image = centre(fit(clean.glyph, stroke_width(clean.glyph, clean.variation)))
+    return Prepared(image, Reason.LOW_QUALITY if flaw else None, flaw, clean=True)
 
 
 def _prepared(ink: Grey, glyph: Grey, mask: Mask, scale: float, *, several: bool) -> Prepared:
     """Return the 28×28 of a glyph, and what is to be said of it; the scan was `scale` times as large."""
     as_it_was = is_prepared(ink)
-    image = ink if as_it_was else centred([fit(glyph, stroke_width(glyph, variation(glyph)))])[0]
+    image = ink if as_it_was else centre(fit(glyph, stroke_width(glyph, variation(glyph))))
     if several:
         return Prepared(image, Reason.SEVERAL_DIGITS)
     if as_it_was:
         return Prepared(image)
-    flaw = flaw_of(ink, mask, Box(*cv2.boundingRect(mask)), quantile(ink[mask > 0], _DARKEST), scale)
+    flaw = flaw_of(ink, mask, Box(*cv2.boundingRect(mask)), quantile(ink, _DARKEST, mask), scale)
     return Prepared(image, Reason.LOW_QUALITY if flaw else None, flaw)
 
 
@@ -211,30 +204,22 @@ def fit(glyph: Grey, stroke: float) -> Grey:
     scale = BOX / max(glyph.shape)
     width = stroke * scale
     if width >= _THIN:
-        return _scaled(glyph, scale)
+        return contrasted(_scaled(glyph, scale))
     reach = max(1, round(_FINE * (_WIDTH - width) / 2))
     fine = _scaled(glyph, (_FINE * BOX - 2 * reach) / max(glyph.shape))
     wide = cv2.copyMakeBorder(fine, reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=0)
     nib = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     thick = u8(cv2.dilate(wide, nib))
-    return _scaled(thick, BOX / max(thick.shape))
+    return contrasted(_scaled(thick, BOX / max(thick.shape)))
 
 
-def contrasted(glyphs: Grey) -> Grey:
-    """Stretch the ink of each glyph, uint8 [N, h, w], to the full range where it is pale.
-
-    What a tenth of its ink exceeds becomes 255.
-    """
-    count, height, width = glyphs.shape
-    levels = np.sort(glyphs.reshape(count, height * width), axis=1)
-    bare = np.count_nonzero(levels == 0, axis=1)
-    inked = height * width - bare
-    darkest = np.maximum(0, np.ceil(_DARKEST * inked).astype(np.int64) - 1)
-    peaks = levels[np.arange(count), np.minimum(bare + darkest, height * width - 1)]
-    stretched = glyphs.copy()
-    for place in np.flatnonzero((peaks > 0) & (peaks < _PALE)).tolist():
-        stretched[place] = cv2.convertScaleAbs(glyphs[place], alpha=255 / int(peaks[place]))
-    return stretched
+def contrasted(glyph: Grey) -> Grey:
+    """Stretch pale ink to the full range: what a tenth of it exceeds becomes 255."""
+    inked = cv2.countNonZero(glyph)
+    bright = cv2.countNonZero((glyph >= _PALE).view(np.uint8))
+    if inked == 0 or inked - bright < ceil(_DARKEST * inked):
+        return glyph
+    return u8(cv2.convertScaleAbs(glyph, alpha=255 / quantile(glyph, _DARKEST, glyph)))
 
 
 def stroke_width(glyph: Grey, variation: float) -> float:
@@ -242,24 +227,14 @@ def stroke_width(glyph: Grey, variation: float) -> float:
     return 2 * cv2.sumElems(glyph)[0] / max(1.0, variation)
 
 
-def centred(fitted: Sequence[Grey]) -> Grey:
-    """Paste digits of at most 20 px so that the centre of mass of each lies at the middle of 28×28.
-
-    Gives uint8 [N, 28, 28], in which pale ink has been stretched.
-    """
-    corners = np.zeros((len(fitted), BOX, BOX), np.uint8)
-    for corner, glyph in zip(corners, fitted, strict=True):
-        corner[: glyph.shape[0], : glyph.shape[1]] = glyph
-    corners = contrasted(corners)
-    columns, rows = corners.sum(axis=1, dtype=np.int64), corners.sum(axis=2, dtype=np.int64)
-    mass, steps = np.maximum(1, columns.sum(axis=1)), np.arange(BOX)
-    middles = zip((columns @ steps / mass).tolist(), (rows @ steps / mass).tolist(), strict=True)
-    images = np.zeros((len(fitted), SIDE, SIDE), np.uint8)
-    for image, corner, glyph, (across, down) in zip(images, corners, fitted, middles, strict=True):
-        height, width = glyph.shape
-        x, y = _offset(across, width), _offset(down, height)
-        image[y : y + height, x : x + width] = corner[:height, :width]
-    return images
+def centre(fitted: Grey) -> Grey:
+    """Paste a digit of at most 20 px so that its centre of mass lies at the middle of 28×28."""
+    height, width = fitted.shape
+    image = np.zeros((SIDE, SIDE), np.uint8)
+    if cv2.countNonZero(fitted):
+        x, y = _place(fitted)
+        image[y : y + height, x : x + width] = fitted
+    return image
 
 
 def _place(glyph: Grey) -> tuple[int, int]:

@@ -124,15 +124,15 @@ def doubt_about(ink: Grey, kept: Mask, main: Piece, ruled: Mask, share: float) -
     longer = box.longer
     if longer < max(_LEAST, _SPECK * side) or not _has_shape(box.width, box.height):
         return "too small, or not of a digit's shape"
-    inner = float(share_inside(kept))
+    inner = cv2.countNonZero(_middle(kept)) / cv2.countNonZero(kept)
     if (main.edges or longer > _LONG * side) and inner < _OUTSIDE:
         return "only along the border"
-    dark = quantile(ink[kept > 0], 0.9)
-    if dark < max(_PALEST, _CLEAR * _beside(ink, kept, ruled)):
+    dark = quantile(ink, 0.9, kept)
+    if dark < max(_PALEST, _CLEAR * _beside(ink, kept, box, ruled)):
         return "no darker than the paper beside it"
-    around = _around(box)
+    around = _near(box)
     bare = ruled[around] == 0
-    needed = _needed(dark, inner, share, half_width(kept), side)
+    needed = _needed(dark, inner, share, half_width(kept, box), side)
     distinct = separability(ink[around] if bare.all() else ink[around][bare])
     if distinct < needed:
         return "not distinct from the paper"
@@ -163,15 +163,18 @@ def is_writing(
     writing &= (dark >= np.maximum(_PALEST, _CLEAR * weak)) & (variations <= _LENGTH * 2 * dark * longer)
     needed = np.asarray(_needed(dark, inner, 1.0, half_widths, side))
     for place in np.flatnonzero(writing & (needed > _PLAIN)).tolist():
-        around = _around(Box(*boxes[:, place].tolist()))
+        around = _near(Box(*boxes[:, place].tolist()))
         writing[place] = separability(inks[place][around]) >= needed[place]
     return np.asarray(writing)
 
 
-def _around(box: Box) -> tuple[slice, slice]:
+def _near(box: Box) -> tuple[slice, slice]:
     """Return what is looked at of a picture: the digit, and the paper around it."""
+    return _around(box, max(2, round(_AROUND * box.longer)))
+
+
+def _around(box: Box, margin: int) -> tuple[slice, slice]:
     x, y, width, height = box
-    margin = max(2, round(_AROUND * box.longer))
     return slice(max(0, y - margin), y + height + margin), slice(max(0, x - margin), x + width + margin)
 
 
@@ -198,26 +201,30 @@ def _needed(
 
 
 def share_inside(masks: Mask) -> Reals:
-    """Return how much of the ink in masks [..., h, w] lies away from the border, [...]."""
-    height, width = masks.shape[-2:]
-    middle = masks[..., height // 6 : height - height // 6, width // 6 : width - width // 6]
-    inside, everywhere = (np.count_nonzero(one, axis=(-2, -1)) for one in (middle, masks))
+    """Return how much of the ink in masks [N, h, w] lies away from the border, [N]."""
+    inside, everywhere = (np.count_nonzero(one, axis=(1, 2)) for one in (_middle(masks), masks))
     return np.asarray(inside / np.maximum(1, everywhere))
 
 
-def half_width(kept: Mask) -> float:
-    """Return how far the innermost px of a mask [h, w] is from its edge, in px."""
-    padded = cv2.copyMakeBorder(kept, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+def _middle(masks: Mask) -> Mask:
+    """Return what of masks [..., h, w] lies away from the border."""
+    height, width = masks.shape[-2:]
+    return masks[..., height // 6 : height - height // 6, width // 6 : width - width // 6]
+
+
+def half_width(kept: Mask, box: Box) -> float:
+    """Return how far the innermost px of a mask [h, w], all in the box, is from its edge, in px."""
+    padded = cv2.copyMakeBorder(kept[_around(box, 0)], 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     return float(cv2.distanceTransform(padded, cv2.DIST_L2, 3).max())
 
 
-def _beside(ink: Grey, kept: Mask, ruled: Mask) -> int:
-    """Return the level that three quarters of the paper beside the kept ink do not exceed."""
+def _beside(ink: Grey, kept: Mask, box: Box, ruled: Mask) -> int:
+    """Return the level that three quarters of the paper beside the kept ink, in the box, do not exceed."""
     near = max(1, round(_REACH / 2 * max(ink.shape)))
-    inner = u8(cv2.dilate(kept, np.ones((2 * near + 1, 2 * near + 1), np.uint8)))
+    around = _around(box, 3 * near)
+    inner = u8(cv2.dilate(kept[around], np.ones((2 * near + 1, 2 * near + 1), np.uint8)))
     outer = u8(cv2.dilate(inner, np.ones((4 * near + 1, 4 * near + 1), np.uint8)))
-    ring = ink[outer > inner + ruled]
-    return quantile(ring, 0.75) if ring.size else 0
+    return quantile(ink[around], 0.75, (outer > inner + ruled[around]).view(np.uint8))
 
 
 def _weight(piece: Piece, shape: tuple[int, ...]) -> float:
