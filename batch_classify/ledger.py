@@ -11,7 +11,7 @@ import os
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -262,8 +262,8 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 def _pages(connection: sqlite3.Connection, edition: Edition, file: str, content: bytes) -> list[Prepared]:
     terms = {"content": content, "made_by": edition.made_by, "read_by": edition.read_by}
-    with closing(connection.execute(_PAGES, terms)) as rows:
-        return [_page(file, content, row) for row in rows]
+    rows = connection.execute(_PAGES, terms).fetchall()
+    return [_page(file, content, row) for row in rows]
 
 
 def _page(file: str, content: bytes, row: tuple[Any, ...]) -> Prepared:
