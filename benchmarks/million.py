@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 from threading import Event
 
 import folders
-from race import decoding, job, machine, seconds_of, spread
+from race import decoding, fresh, machine, seconds_of, spread
 
 DISTINCT = 20_000
 EVERY = 0.2  # seconds; looking takes one or two milliseconds a process
@@ -61,7 +61,7 @@ def measure(scans: Path) -> tuple[float, float]:
     """Run the command; return its seconds and its greatest memory in megabytes."""
     over = Event()
     with TemporaryDirectory() as results, ThreadPoolExecutor(1) as watcher:
-        [command] = job(scans, Path(results))
+        [command] = fresh(scans, Path(results))
         start = time.perf_counter()
         process = subprocess.Popen(command)
         memory = watcher.submit(greatest_memory, process.pid, over)
