@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # Plain help and usage errors: in frames they took more than twice as long to start (experiment 26).
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
-_FORMATS = ("csv", "html")
+_FORMATS = ("csv", "html", "json", "parquet")
 _LOG_FORMATS = ("text", "json")
 
 
@@ -107,7 +107,10 @@ def classify(
     formats: Annotated[
         str,
         typer.Option(
-            "--format", callback=_formats, metavar="csv,html", help="What to write; csv is always written."
+            "--format",
+            callback=_formats,
+            metavar=",".join(_FORMATS),
+            help="What to write; csv is always written.",
         ),
     ] = "csv,html",
     report_mb: Annotated[
@@ -199,6 +202,8 @@ def classify(
             report = job.Report(
                 probabilities=probabilities,
                 page="html" in formats,
+                lines="json" in formats,
+                shards="parquet" in formats,
                 page_bytes=report_mb * 1_000_000,
                 explain=_explained(input) if explain else (),
             )

@@ -11,7 +11,7 @@ import platform
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -27,6 +27,7 @@ from batch_classify.decide import Prediction
 from batch_classify.decode import DECODING, quiet
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.explain import explain
+from batch_classify.extras import extra
 from batch_classify.intake import intake
 from batch_classify.ledger import Edition, Ledger
 from batch_classify.pool import cpu_count
@@ -45,7 +46,11 @@ from batch_classify.scan import ALL_IMAGES, OneFile, Scan, Selection, Unlisted
 if TYPE_CHECKING:
     import pandas as pd
 
+    from batch_classify.report.lines import Lines
+    from batch_classify.report.parquet import Shards
+
 TABLE, PAGE = "predictions.csv", "report.html"
+LINES, SHARDS = "predictions.jsonl", "predictions.parquet"
 EXPLANATIONS = "explain"
 _BATCH = {"cpu": 64, "cuda": 512}
 _PACKAGES = ("batch-classify", "jinja2", "numpy", "onnxruntime", "opencv-python", "pillow")
@@ -72,6 +77,7 @@ class Effort:
 class Report:
     """What to write beside run.json and the table: the columns p0 to p9 in it, and the page.
 
+    With `lines` and `shards`, the table is there as JSON lines and as Parquet too.
     In `page_bytes` bytes the page holds as many pictures as fit; its rows are there in any case.
     `explain` are the statuses whose rows get a picture of how they were read.
     """
@@ -80,6 +86,8 @@ class Report:
     page: bool = True
     page_bytes: int = PAGE_BYTES
     explain: tuple[Status, ...] = ()
+    lines: bool = False
+    shards: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +171,7 @@ def run(
         answers = corrections.kept_in(results)
         with (
             Table(folder / TABLE, probabilities=report.probabilities) as table,
+            _copies(folder, report) as copies,
             # Closed here, and not when the garbage is collected, so that no worker outlives the ledger.
             closing(classify(candidates, classifier, effort, tally, ledger, neighbours.settle)) as batches,
         ):
@@ -171,6 +180,8 @@ def run(
                 with _timed(seconds, "write"):
                     for card in cards:
                         table.write(card.row)
+                        for copy in copies:
+                            copy.write(card.row)
                         summary.add(card.row)
                         if report.page:
                             spool.offer(card)
@@ -334,6 +345,24 @@ def _row(page: Prepared, prediction: Prediction | None) -> Row:
     if prediction is None:
         return row
     return prediction.on(row)
+
+
+@contextmanager
+def _copies(folder: Path, report: Report) -> Iterator[list[Lines | Shards]]:
+    """Open the table's other forms. Raises JobError (ENVIRONMENT) if one's library is missing."""
+    copies: list[Lines | Shards] = []
+    with ExitStack() as stack:
+        if report.lines:
+            from batch_classify.report.lines import Lines
+
+            copies.append(Lines(folder / LINES, probabilities=report.probabilities))
+            stack.enter_context(closing(copies[-1]))
+        if report.shards:
+            with extra("parquet", "--format parquet"):
+                from batch_classify.report.parquet import Shards
+            copies.append(Shards(folder / SHARDS, probabilities=report.probabilities))
+            stack.enter_context(closing(copies[-1]))
+        yield copies
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

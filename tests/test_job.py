@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import struct
+import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -235,6 +236,30 @@ def test_probabilities_are_columns_when_asked_for(few: Path, classifier: Classif
         assert sum(shares) == pytest.approx(1, abs=1e-5)
         assert shares[int(row["label"])] == max(shares)
     assert not (folder / "report.html").exists()
+
+
+def test_the_table_comes_in_other_forms_too(few: Path, classifier: Classifier, tmp_path: Path) -> None:
+    """As JSON lines and as Parquet it has the rows of predictions.csv, in order."""
+    pq = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    report = Report(page=False, lines=True, shards=True)
+    folder = run(Scan(few), classifier, tmp_path / "out", report=report, effort=IN_THIS_PROCESS).folder
+    lines = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]
+    shards = pq.read_table(folder / "predictions.parquet").to_pylist()
+    assert [f"{row['confidence']:.6f}" for row in lines] == [row["confidence"] for row in table(folder)]
+    assert [(row["file"], row["sha256"]) for row in lines] == [(row["file"], row["sha256"]) for row in shards]
+    assert [row["file"] for row in lines] == [row["file"] for row in table(folder)]
+
+
+def test_parquet_without_its_library_is_an_error_with_a_remedy(
+    few: Path, classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It names the extra to install, and nothing is published."""
+    monkeypatch.delitem(sys.modules, "batch_classify.report.parquet", raising=False)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(JobError, match=r"--format parquet.*batch-classify\[parquet\]") as refusal:
+        run(Scan(few), classifier, tmp_path / "out", report=Report(shards=True))
+    assert refusal.value.code is ExitCode.ENVIRONMENT
+    assert names_in(tmp_path / "out") == set()
 
 
 def test_progress_is_heard_as_it_goes(few: Path, classifier: Classifier, tmp_path: Path) -> None:
