@@ -69,7 +69,7 @@ def test_the_version_needs_no_console(tmp_path: Path) -> None:
 
 
 def test_a_run_loads_what_it_uses(scans: Path, fake_model: Path, tmp_path: Path) -> None:
-    """A run has no use for pandas, torch or an extra, without a terminal not for a bar, with JSON not for rich."""
+    """A run has no use for pandas, torch, an extra or a bar; one that tells JSON not for rich."""
     unused = {"fsspec", "pandas", "pyarrow", "ray", "rich.console", "rich.progress", "torch"}
     options = [str(scans), "--model", str(fake_model), "--device", "cpu"]
     assert loaded(unused | {"cv2"}, tmp_path, *options, "--log-format", "json") == ["cv2"]
