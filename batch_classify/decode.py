@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -134,7 +134,7 @@ def _read(file: int, limits: Limits) -> Contents:
     return _whole(parts, size, digest.hexdigest(), limits, stamp)
 
 
-def take(stream: BinaryIO, limits: Limits = DEFAULT_LIMITS) -> Contents:
+def take(stream: IO[bytes], limits: Limits = DEFAULT_LIMITS) -> Contents:
     """Read a stream to its end as `read` reads a file; it has no stamp. Raises what the stream raises."""
     digest, size, parts = hashlib.sha256(), 0, list[bytes]()
     while part := stream.read(1 << 20):
