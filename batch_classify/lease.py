@@ -1,7 +1,7 @@
 """One run at a time below an address: a marker object, written with a condition, which runs out by itself.
 
 A store has no locks that go with their process. So the holder writes again and again that it is at work, and
-a marker that says so no more is void: the next run writes that with the next number, which of several only one
+a marker that says so no more is void: the next run writes one with the next number, which only one of several
 can. Knows who holds the place; knows nothing of what a run does. Needs the extra `ray`.
 """
 
@@ -42,7 +42,7 @@ class _Marker(NamedTuple):
 
 @contextmanager
 def leased(results: Uri, wait: float = 0.0, seconds: float = SECONDS) -> Iterator[Callable[[], None]]:
-    """Hold the place, waiting up to `wait` seconds for a run that does; give what checks that it is still held.
+    """Hold the place, waiting up to `wait` seconds for a run that does; give what checks that it still does.
 
     Raises JobError (LOCKED) that names the holder. The check raises it too: a run whose machine slept for too
     long may have lost the place. Raises whatever the store does where it cannot be written to.
@@ -80,8 +80,8 @@ def _acquired(fs: Any, base: str, results: Uri, wait: float, seconds: float) -> 
         elif time.monotonic() >= deadline:
             raise JobError(
                 ExitCode.LOCKED,
-                f"{results} is in use by {before.holder}. Let it finish, wait for it with --wait SECONDS, or name "
-                "another place with --out. The hold of a run that was killed ends by itself at "
+                f"{results} is in use by {before.holder}. Let it finish, wait for it with --wait SECONDS, or "
+                "name another place with --out. The hold of a run that was killed ends by itself at "
                 f"{datetime.fromtimestamp(before.until, UTC):%H:%M:%S} UTC.",
             )
         else:

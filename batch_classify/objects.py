@@ -93,11 +93,13 @@ def opened(place: Path | Uri) -> tuple[Any, str]:
 def read_objects(root: Path | Uri, files: Iterable[tuple[str, int]]) -> Iterator[tuple[str, Contents]]:
     """Read objects below `root`, given with their sizes, as `decode.read` reads files, some ahead."""
     fs, base = opened(root)
+    # s3fs would ask for each object's size first, to read a large one in several requests.
+    options = {"max_concurrency": 1} if "s3" in fs.protocol else {}
     coming: deque[tuple[str, int, Future[Contents]]] = deque()
     held = 0
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for file, size in files:
-            coming.append((file, size, pool.submit(_read, fs, f"{base}/{file}", size)))
+            coming.append((file, size, pool.submit(_read, fs, f"{base}/{file}", size, options)))
             held += size
             while len(coming) > 1 and (len(coming) > _AT_ONCE or held > _HELD):
                 first, freed, contents = coming.popleft()
@@ -107,12 +109,12 @@ def read_objects(root: Path | Uri, files: Iterable[tuple[str, int]]) -> Iterator
             yield file, contents.result()
 
 
-def _read(fs: Any, path: str, size: int) -> Contents:
+def _read(fs: Any, path: str, size: int, options: dict[str, int]) -> Contents:
     try:
         if size > DEFAULT_LIMITS.bytes:
             with fs.open(path, "rb") as stream:
                 return take(stream)
-        return take(io.BytesIO(fs.cat_file(path)))
+        return take(io.BytesIO(fs.cat_file(path, **options)))
     except Exception as error:  # a store's library has errors of its own
         return unread(error, "object")
 

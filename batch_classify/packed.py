@@ -11,7 +11,7 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -45,8 +45,22 @@ def members(root: Path | Uri, packed: str, selection: Selection) -> Iterator[Mem
         yield f"{packed}/", unread(error, "archive, or the rest of it,")
 
 
+class _Header(tarfile.TarInfo):
+    """A header in a tar; where there should be one and is none, tarfile by itself takes that for the end."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> Self:
+        """Read the next header. Raises EOFHeaderError at the end mark, ReadError for damage."""
+        try:
+            return super().fromtarfile(tarfile_)
+        except tarfile.EOFHeaderError:
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(str(error)) from error
+
+
 def _of_tar(stream: IO[bytes], packed: str, selection: Selection) -> Iterator[Member]:
-    with tarfile.open(fileobj=stream, mode="r|") as tar:
+    with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as tar:
         for member in tar:
             name = PurePosixPath(member.name.lstrip("/"))
             data = tar.extractfile(member) if member.isreg() else None
