@@ -53,7 +53,7 @@ class _Header(tarfile.TarInfo):
         """Read the next header. Raises EOFHeaderError at the end mark, ReadError for damage."""
         try:
             return super().fromtarfile(tarfile_)
-        except tarfile.EOFHeaderError:
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # typeshed leaves it out
             raise
         except tarfile.HeaderError as error:
             raise tarfile.ReadError(str(error)) from error

@@ -110,13 +110,17 @@ def test_a_row_without_bytes_is_an_empty_file(tmp_path: Path) -> None:
     assert last and last[1].problem and last[1].problem.reason is Reason.EMPTY_FILE
 
 
-@pytest.mark.parametrize("length", [0, 100, 512 * 4 + 3, 512 * 5, 512 * 5 + 100])
-def test_a_damaged_tar_stands_for_what_is_lost_with_it(tmp_path: Path, length: int) -> None:
+@pytest.mark.parametrize(
+    ("blocks", "whole_files"), [(0, 0), (0.2, 0), (4.1, 1), (5, 2), (5.2, 2), (7, 3), (7.5, 3)]
+)
+def test_a_damaged_tar_stands_for_what_is_lost_with_it(
+    tmp_path: Path, blocks: float, whole_files: int
+) -> None:
     """What lies before the damage is read, and one row, named like a folder, is for the rest."""
     whole = tar(tmp_path / "t.tar", ["000.png", "001.png", "002.png"])
-    (tmp_path / "t.tar").write_bytes(whole[:length])
+    (tmp_path / "t.tar").write_bytes(whole[: int(512 * blocks)])
     *read, last = members(tmp_path, "t.tar", ALL_IMAGES)
-    assert [one and one[0] for one in read] == ["t.tar/000.png", "t.tar/001.png"][: (length - 512) // 1024]
+    assert [one and one[0] for one in read] == [f"t.tar/00{number}.png" for number in range(whole_files)]
     assert last and last[0] == "t.tar/"
     assert last[1].problem and last[1].problem.reason is Reason.UNREADABLE
     assert last[1].sha256 == ""
