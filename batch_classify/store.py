@@ -7,7 +7,8 @@ that people's answers are kept beside the reports; not what a report is made of.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path
@@ -33,20 +34,28 @@ def run_into(results: Uri, run: Callable[[Path], Outcome], wait: float = 0.0) ->
     Raises JobError (LOCKED) if another run still works there after `wait` seconds, (OUTPUT) if nothing can be
     written there, and what `run` raises; then `latest.json` and the earlier reports stay as they were.
     """
-    try:
-        with leased(results, wait) as check, TemporaryDirectory() as place:
+    with ExitStack() as stack:
+        place = Path(stack.enter_context(TemporaryDirectory()))
+        with _reached(results):
+            check = stack.enter_context(leased(results, wait))
             fs, base = opened(results)
-            answers = Path(place) / CORRECTIONS
             if fs.exists(f"{base}/{CORRECTIONS}"):
-                answers.write_bytes(fs.cat_file(f"{base}/{CORRECTIONS}"))
-            outcome = run(Path(place))
+                (place / CORRECTIONS).write_bytes(fs.cat_file(f"{base}/{CORRECTIONS}"))
+        outcome = run(place)
+        with _reached(results):
             check()
-            if answers.exists():
-                fs.pipe_file(f"{base}/{CORRECTIONS}", answers.read_bytes())
+            if (place / CORRECTIONS).exists():
+                fs.pipe_file(f"{base}/{CORRECTIONS}", (place / CORRECTIONS).read_bytes())
             return replace(outcome, folder=_published(fs, base, results, Path(outcome.folder)))
+
+
+@contextmanager
+def _reached(results: Uri) -> Iterator[None]:
+    try:
+        yield
     except JobError:
         raise
-    except OSError as error:
+    except Exception as error:  # a store's library has errors of its own
         raise cannot_write(results, str(error)) from error
 
 

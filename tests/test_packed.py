@@ -111,7 +111,7 @@ def test_a_row_without_bytes_is_an_empty_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("blocks", "whole_files"), [(0, 0), (0.2, 0), (4.1, 1), (5, 2), (5.2, 2), (7, 3), (7.5, 3)]
+    ("blocks", "whole_files"), [(0, 0), (0.2, 0), (4, 1), (5, 2), (5.2, 2), (7, 3), (7.5, 3)]
 )
 def test_a_damaged_tar_stands_for_what_is_lost_with_it(
     tmp_path: Path, blocks: float, whole_files: int
