@@ -22,6 +22,7 @@ import pytest
 from PIL import Image
 
 import batch_classify
+from batch_classify import job
 from batch_classify.classifier import Classifier
 from batch_classify.corrections import Correction, Corrections
 from batch_classify.errors import ExitCode, JobError
@@ -225,6 +226,35 @@ def test_the_page_is_there_and_shows_what_needs_a_look(outcome_of_many: Path) ->
     page = (outcome_of_many / "report.html").read_text(encoding="utf-8")
     assert "500/truncated.png" in page
     assert "500/pair.png" in page
+
+
+@pytest.mark.parametrize(
+    ("most", "review_below", "held", "words"),
+    [
+        (3, 1.0, 3, "the first of those that need a human"),
+        (9, 1.0, 5, ""),
+        (9, 0.0, 0, "every row that needs a human"),
+    ],
+)
+def test_a_page_without_settled_rows_holds_what_needs_a_human(
+    few: Path,
+    fake_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    most: int,
+    review_below: float,
+    held: int,
+    words: str,
+) -> None:
+    """Of these at most so many, and the page says how many there are and which."""
+    monkeypatch.setattr(job, "MOST_ROWS", most)
+    classifier = Classifier.load(fake_model, "cpu", review_below=review_below)
+    folder = run(Scan(few), classifier, tmp_path / "out", report=Report(settled=False)).folder
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert sum(f'["{number}.png",' in page for number in range(5)) == held
+    said = f"This page holds {held} of 5 rows: {words}. All are in"
+    assert (said in page) == bool(words)
+    assert ("This page holds" in page) == bool(words)
 
 
 def test_probabilities_are_columns_when_asked_for(few: Path, classifier: Classifier, tmp_path: Path) -> None:
