@@ -393,8 +393,9 @@ def test_workers_of_other_versions_are_refused(
 ) -> None:
     """They could give other answers, so the run ends and says what to do."""
     other = replace(classifier, model=replace(classifier.model, sha256="of another"))
-    with pytest.raises(Exception, match="Install the same everywhere"):
+    with pytest.raises(JobError, match="Install the same everywhere") as refusal:
         run(Scan(scans), other, tmp_path, engine=engine(Setup(fake_model, tmp_path)), report=NO_PAGE)
+    assert refusal.value.code is ExitCode.ENVIRONMENT
 
 
 def test_one_image_is_not_for_a_cluster(on_ray: Callable[..., Outcome], scans: Path, tmp_path: Path) -> None:

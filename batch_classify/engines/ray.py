@@ -191,7 +191,7 @@ def _cluster(address: str | None, workers: int | None) -> Iterator[None]:
         what = f"join the Ray cluster at {address}" if address else "start Ray on this machine"
         raise JobError(
             ExitCode.ENVIRONMENT,
-            f"cannot {what} ({error}). Check --ray-address with `ray status`, or leave it out.",
+            f"cannot {what} ({error}). Check with ray status whether it runs, or leave --ray-address out.",
         ) from error
     try:
         signal.signal(signal.SIGTERM, heard)  # Ray sets its own, which ends with another exit code
@@ -208,7 +208,9 @@ def _answered(shards: Sequence[Shard], setup: Setup, work: Work, candidates: Sca
     """
     if not shards:
         return
-    ray.data.DataContext.get_current().enable_progress_bars = False
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.raise_original_map_exception = True
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     device = work.classifier.model.device
     kind, resources = ("GPU", (0, 1)) if device == "cuda" else ("CPU", (1, 0))
@@ -235,8 +237,13 @@ def _answered(shards: Sequence[Shard], setup: Setup, work: Work, candidates: Sca
             num_gpus=resources[1],
         )
     )
-    for row in parts.iter_rows():
-        yield Part(**row)
+    try:
+        for row in parts.iter_rows():
+            yield Part(**row)
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, JobError):
+            raise error.cause from error
+        raise
 
 
 def _prepare(batch: Batch, source: Source, results: Path | Uri) -> Iterator[Batch]:
@@ -298,24 +305,26 @@ class Answerer:
         edition: Edition,
         results: Path | Uri,
     ) -> None:
-        """Load the model from the contents of its files, since a worker need not have its folder.
-
-        Raises JobError (ENVIRONMENT) where other versions of libraries could give other answers.
-        """
+        """Load the model from the contents of its files, since a worker need not have its folder."""
         with TemporaryDirectory() as folder:
             for name, data in model.items():
                 (Path(folder) / name).write_bytes(data)
             self._classifier = replace(Classifier.load(Path(folder), device), thresholds=thresholds)
-        if edition_of(self._classifier) != edition:
-            raise JobError(
-                ExitCode.ENVIRONMENT,
-                "a worker has other versions of this program or its libraries. Install the same everywhere.",
-            )
+        self._alike = edition_of(self._classifier) == edition
         self._size = BATCH[device]
         self._shelf = Shelf(results)
 
     def __call__(self, batch: Batch) -> Batch:
-        """Answer a part; return what it is called on the shelf."""
+        """Answer a part; return what it is called on the shelf.
+
+        Raises JobError (ENVIRONMENT) where other versions of libraries could give other answers. (Raised by
+        the constructor, Ray would not hand it on.)
+        """
+        if not self._alike:
+            raise JobError(
+                ExitCode.ENVIRONMENT,
+                "a worker has other versions of this program or its libraries. Install the same everywhere.",
+            )
         shard, number, last, parcels, ignored = pickle.loads(batch["part"][0])
         pages = [page for parcel in parcels for page in unpack(parcel)]
         batches = (pages[at : at + self._size] for at in range(0, len(pages), self._size))
