@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in DOCUMENTS}
 README, ERRORS = TEXTS["README.md"], TEXTS["docs/errors.md"]
-OF_OTHERS = {"--force-reinstall", "--fix", "--strict"}  # options of pip, ruff and mypy
+OF_OTHERS = {"--constraint", "--force-reinstall", "--fix", "--strict"}  # options of pip, ruff and mypy
 OF_OTHERS |= {
     "--files",
     "--runs",
