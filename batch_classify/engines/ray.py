@@ -14,7 +14,7 @@ import pickle
 import signal
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import blake2b
@@ -105,8 +105,11 @@ def _answers(setup: Setup, work: Work) -> Generator[list[Card], None, None]:
     names = {shard.name for shard in new}
     empty = True
     # Ray's own processes say on file descriptor 2 what ends no run, such as that a worker died.
-    with quiet(), _cluster(setup.address, work.effort.workers) if new else nullcontext():
-        news = _answered(new, setup, work, candidates)
+    with (
+        quiet(),
+        _cluster(setup.address, work.effort.workers) if new else nullcontext(),
+        closing(_answered(new, setup, work, candidates)) as news,
+    ):
         for shard in shards:
             for part in _in_order(there[shard.name], news, there):
                 answers = shelf.get(part)
@@ -200,7 +203,9 @@ def _cluster(address: str | None, workers: int | None) -> Iterator[None]:
         ray.shutdown()
 
 
-def _answered(shards: Sequence[Shard], setup: Setup, work: Work, candidates: Scan) -> Iterator[Part]:
+def _answered(
+    shards: Sequence[Shard], setup: Setup, work: Work, candidates: Scan
+) -> Generator[Part, None, None]:
     """Have the shards answered and put on the shelf; yield their parts as they are there, in whatever order.
 
     On CPUs Ray fuses both steps, so that an actor reads what it answers, and nothing waits for a core that
