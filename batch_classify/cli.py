@@ -8,30 +8,34 @@ import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from batch_classify import __version__, console
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.options import TargetError
+from batch_classify.uri import Uri, is_uri
 
 if TYPE_CHECKING:
     from batch_classify.classifier import Classifier
     from batch_classify.corrections import Corrections
-    from batch_classify.job import Outcome
+    from batch_classify.job import Engine, Outcome
     from batch_classify.log import Log
     from batch_classify.report.card import Card
     from batch_classify.report.summary import Summary
     from batch_classify.row import Status
-    from batch_classify.scan import Selection
+    from batch_classify.scan import Scan, Selection
 
 # Plain help and usage errors: in frames they took more than twice as long to start (experiment 26).
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
-_FORMATS = ("csv", "html")
+_FORMATS = ("csv", "html", "json", "parquet")
 _LOG_FORMATS = ("text", "json")
+# Each is a module, so that to add one is to add a file.
+_ENGINES = sorted(path.stem for path in (Path(__file__).parent / "engines").glob("[a-z]*.py"))
 
 
 def _show_version(wanted: bool) -> None:
@@ -40,10 +44,18 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def _path(text: str) -> Path:
+def _path(text: str) -> Path | Uri:
     if not text:  # as in a script whose variable is not set; Path("") would be the current folder
         raise typer.BadParameter("it is empty. Name a folder of scans, or one image.")
-    return Path(text)
+    if text.startswith("file://"):
+        return Path(text.removeprefix("file://"))
+    return Uri(text) if is_uri(text) else Path(text)
+
+
+def _engine(text: str) -> str:
+    if text not in _ENGINES:
+        raise typer.BadParameter(f"{text!r} is not one of {', '.join(_ENGINES)}.")
+    return text
 
 
 def _formats(text: str) -> str:
@@ -74,7 +86,13 @@ def classify(
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Where reports go. Default: results; for one image, nowhere."),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="PATH",
+            parser=_path,
+            help="Where reports go. Default: results; for one image, nowhere.",
+        ),
     ] = None,
     model: Annotated[
         Path | None, typer.Option("--model", "-m", help="Model folder. Default: the one that comes along.")
@@ -107,7 +125,10 @@ def classify(
     formats: Annotated[
         str,
         typer.Option(
-            "--format", callback=_formats, metavar="csv,html", help="What to write; csv is always written."
+            "--format",
+            callback=_formats,
+            metavar=",".join(_FORMATS),
+            help="What to write; csv is always written.",
         ),
     ] = "csv,html",
     report_mb: Annotated[
@@ -144,6 +165,18 @@ def classify(
     metrics_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write figures for Prometheus there.")
     ] = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            callback=_engine,
+            metavar="|".join(_ENGINES),
+            help="What moves the work: this machine's processes, or Ray, which reads object stores too.",
+        ),
+    ] = "local",
+    ray_address: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="A Ray cluster to join. Default: start one on this machine."),
+    ] = None,
     log_format: Annotated[
         str,
         typer.Option(callback=_log_format, metavar="text|json", help="How stderr tells what happens."),
@@ -161,7 +194,10 @@ def classify(
     Scans that a human should look at are marked; none is left out.
     """
     with console.exit_codes():
-        _start_ahead(input)
+        # What the command line cannot say to typer: both may be an address.
+        source, place = cast("Path | Uri", input), cast("Path | Uri | None", out)
+        if engine == "local":
+            _start_ahead(source)
         # Imported here, so that --help and --version answer at once.
         from batch_classify import job
         from batch_classify.log import JsonLog, TextLog
@@ -169,7 +205,7 @@ def classify(
         from batch_classify.scan import OneFile, Selection
 
         log = (JsonLog if log_format == "json" else TextLog)(quiet=quiet, verbose=verbose)
-        metrics = Metrics(metrics_file, input) if metrics_file else None
+        metrics = Metrics(metrics_file, source) if metrics_file else None
         outcome: Outcome | None = None
 
         def end(code: ExitCode, message: str = "", trace: str = "") -> None:
@@ -184,7 +220,11 @@ def classify(
             from batch_classify.classifier import Classifier
             from batch_classify.corrections import Corrections, read_corrections
 
-            _check_input(input)
+            if engine == "local":
+                _check_local(source, place, ray_address)
+            else:
+                _check_elsewhere(engine, source, place, settle=settle, explain=explain, keep=keep)
+            many = _check_input(source)
             if metrics:
                 metrics.check()
             answers = read_corrections(corrections) if corrections else Corrections()
@@ -199,25 +239,31 @@ def classify(
             report = job.Report(
                 probabilities=probabilities,
                 page="html" in formats,
+                lines="json" in formats,
+                shards="parquet" in formats,
                 page_bytes=report_mb * 1_000_000,
-                explain=_explained(input) if explain else (),
+                explain=_explained(many) if explain else (),
+                settled=engine == "local",
             )
+            results = place or Path("results")
             run = partial(
                 job.run,
                 classifier=classifier,
-                effort=job.Effort(batch_size, workers) if input.is_dir() else job.IN_THIS_PROCESS,
+                effort=job.Effort(batch_size, workers) if many else job.IN_THIS_PROCESS,
                 report=report,
                 corrections=answers,
-                neighbours=job.Neighbours(fresh, settle if input.is_dir() else 0, wait, keep),
+                neighbours=job.Neighbours(fresh, settle if many else 0, wait, keep),
+                engine=_engine_of(engine, model, results, ray_address),
                 warn=log.warn,
             )
-            if input.is_dir():
-                selection = Selection(_globs(include), _globs(exclude), recursive, follow_links)
+            if many:
+                packed = () if engine == "local" else _packed()
+                selection = Selection((*_globs(include), *packed), _globs(exclude), recursive, follow_links)
                 name = classifier.model.card.name
-                outcome = _folder(input, out or Path("results"), selection, name, run, log)
+                outcome = _folder(source, results, selection, name, run, log, wait)
                 summary = outcome.summary
             elif out or explain:
-                outcome = run(OneFile(input), results=out or Path("results"), watch=_answer)
+                outcome = run(OneFile(input), results=Path(results), watch=_answer)
                 log.finished(outcome)
                 summary = outcome.summary
             else:
@@ -231,33 +277,80 @@ def classify(
             end(ExitCode.OK)
 
 
-def _start_ahead(input: Path) -> None:
+def _engine_of(name: str, model: Path | None, results: Path | Uri, address: str | None) -> Engine:
+    """Return an engine. Raises JobError (ENVIRONMENT) if what it needs is not installed."""
+    from batch_classify.engines import Setup
+    from batch_classify.extras import extra
+    from batch_classify.model import DEFAULT_MODEL
+
+    with extra(name, f"--engine {name}"):
+        module = import_module(f"batch_classify.engines.{name}")
+    made: Engine = module.engine(Setup(model or DEFAULT_MODEL, results.absolute(), address))
+    return made
+
+
+def _packed() -> list[str]:
+    """Return the globs of what holds scans to an engine that reads packed files."""
+    from batch_classify.packed import PACKED
+
+    return [f"*{ending}" for ending in PACKED]
+
+
+def _check_local(source: Path | Uri, out: Path | Uri | None, address: str | None) -> None:
+    """Raise JobError (USAGE) if the command asks for what only an engine for clusters has."""
+    for place in (source, out):
+        if isinstance(place, Uri):
+            raise JobError(ExitCode.USAGE, f"{place} is an address. Add --engine ray, or name a folder.")
+    if address:
+        raise JobError(ExitCode.USAGE, "--ray-address is for --engine ray. Add that, or leave this out.")
+
+
+def _check_elsewhere(
+    engine: str,
+    source: Path | Uri,
+    out: Path | Uri | None,
+    *,
+    settle: float,
+    explain: bool,
+    keep: int | None,
+) -> None:
+    """Raise JobError (USAGE) if the command asks for what only this machine's engine has."""
+    if settle or explain:
+        option = "--settle" if settle else "--explain"
+        raise JobError(ExitCode.USAGE, f"{option} does not go with --engine {engine}. Leave one of them out.")
+    if keep is not None and isinstance(out, Uri):
+        raise JobError(ExitCode.USAGE, f"--keep deletes nothing below an address ({out}). Leave it out.")
+    if isinstance(source, Path) and source.is_file():
+        raise JobError(ExitCode.USAGE, f"--engine {engine} reads folders. For one image, leave it out.")
+
+
+def _start_ahead(input: Path | Uri) -> None:
     """Have the workers' libraries loaded beside ours: a folder is read by workers, one image is not."""
     from batch_classify import pool
 
     with suppress(OSError):  # what is wrong with the input is told in its turn
-        if input.is_dir():
+        if isinstance(input, Path) and input.is_dir():
             pool.start_ahead()
 
 
-def _explained(input: Path) -> tuple[Status, ...]:
+def _explained(many: bool) -> tuple[Status, ...]:
     """Return the statuses whose rows are drawn: of a folder those that need a look, of one image any."""
     from batch_classify.row import Status
 
-    return (Status.REVIEW, Status.REJECTED) if input.is_dir() else tuple(Status)
+    return (Status.REVIEW, Status.REJECTED) if many else tuple(Status)
 
 
 def _folder(
-    folder: Path, results: Path, selection: Selection, model: str, run: Callable[..., Outcome], log: Log
+    folder: Path | Uri,
+    results: Path | Uri,
+    selection: Selection,
+    model: str,
+    run: Callable[..., Outcome],
+    log: Log,
+    wait: float,
 ) -> Outcome:
     """Classify a folder into a new report by `run`, and tell how it goes; `model` is the model's name."""
-    from batch_classify.scan import Scan
-
-    scan = Scan(folder, selection, skip=results)
-    if results.exists() and results.samefile(folder):
-        raise JobError(
-            ExitCode.USAGE, f"{results} holds the scans. Name another folder for reports with --out."
-        )
+    scan = _scan(folder, results, selection)
 
     def watch(cards: Sequence[Card]) -> None:
         advance(sum(card.row.page in (None, 1) for card in cards))
@@ -265,9 +358,29 @@ def _folder(
 
     log.started(folder, results, model)
     with log.advancing(scan.count) as advance:
-        outcome = run(scan, results=results, watch=watch)
+        if isinstance(results, Uri):
+            from batch_classify.store import run_into
+
+            outcome = run_into(results, lambda place: run(scan, results=place, watch=watch), wait)
+        else:
+            outcome = run(scan, results=results, watch=watch)
     log.finished(outcome)
     return outcome
+
+
+def _scan(folder: Path | Uri, results: Path | Uri, selection: Selection) -> Scan:
+    """Return the candidates. Raises JobError (USAGE) if the results would lie among them."""
+    if isinstance(folder, Uri):
+        from batch_classify.objects import ObjectScan
+
+        return ObjectScan(folder, selection, skip=results if isinstance(results, Uri) else None)
+    from batch_classify.scan import Scan
+
+    if isinstance(results, Path) and results.exists() and results.samefile(folder):
+        raise JobError(
+            ExitCode.USAGE, f"{results} holds the scans. Name another folder for reports with --out."
+        )
+    return Scan(folder, selection, skip=results if isinstance(results, Path) else None)
 
 
 def _image(file: Path, classifier: Classifier, answers: Corrections) -> Summary:
@@ -292,8 +405,10 @@ def _answer(cards: Sequence[Card]) -> None:
         console.answer(present.answer(card.row))
 
 
-def _check_input(path: Path) -> None:
-    """Raise JobError (INPUT) unless there is a folder or a file to read."""
+def _check_input(path: Path | Uri) -> bool:
+    """Return whether this is a folder, or an address. Raises JobError (INPUT) if there is nothing to read."""
+    if isinstance(path, Uri):
+        return True
     try:
         mode = path.stat().st_mode
     except OSError as error:
@@ -304,6 +419,7 @@ def _check_input(path: Path) -> None:
         raise JobError(
             ExitCode.INPUT, f"{path} is neither a folder nor a file. Name a folder of scans, or one image."
         )
+    return stat.S_ISDIR(mode)
 
 
 def _globs(globs: list[str] | None) -> tuple[str, ...]:

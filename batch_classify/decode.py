@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -131,7 +131,24 @@ def _read(file: int, limits: Limits) -> Contents:
     stamp = Stamp.of(os.fstat(file))
     if (stamp.size, stamp.mtime_ns) != (status.st_size, status.st_mtime_ns):
         return _problem(Reason.BEING_WRITTEN, "the file changed while it was read")
-    sha256 = digest.hexdigest()
+    return _whole(parts, size, digest.hexdigest(), limits, stamp)
+
+
+def take(stream: IO[bytes], limits: Limits = DEFAULT_LIMITS) -> Contents:
+    """Read a stream to its end as `read` reads a file; it has no stamp. Raises what the stream raises."""
+    digest, size, parts = hashlib.sha256(), 0, list[bytes]()
+    while part := stream.read(1 << 20):
+        digest.update(part)
+        size += len(part)
+        parts.append(part)
+        if size > limits.bytes:
+            parts.clear()
+    return _whole(parts, size, digest.hexdigest(), limits)
+
+
+def _whole(
+    parts: list[bytes], size: int, sha256: str, limits: Limits, stamp: Stamp | None = None
+) -> Contents:
     if size == 0:
         return _problem(Reason.EMPTY_FILE, "the file is empty", sha256, stamp)
     if size > limits.bytes:

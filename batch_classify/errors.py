@@ -34,3 +34,7 @@ class JobError(Exception):
     def __init__(self, code: ExitCode, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+    def __reduce__(self) -> tuple[type[JobError], tuple[ExitCode, str]]:
+        """Say how another process makes it again; by itself an exception knows its message only."""
+        return JobError, (self.code, str(self))

@@ -11,7 +11,7 @@ import platform
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -27,6 +27,7 @@ from batch_classify.decide import Prediction
 from batch_classify.decode import DECODING, quiet
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.explain import explain
+from batch_classify.extras import extra
 from batch_classify.intake import intake
 from batch_classify.ledger import Edition, Ledger
 from batch_classify.model import PRECISION
@@ -36,19 +37,25 @@ from batch_classify.preprocess import VERSION
 from batch_classify.report.card import Card
 from batch_classify.report.pack import PAGE_BYTES
 from batch_classify.report.page import write_page
-from batch_classify.report.spool import Spool
+from batch_classify.report.spool import MOST_ROWS, Spool
 from batch_classify.report.summary import Run, Summary, run_record, write_run
 from batch_classify.report.table import Table, read_table
 from batch_classify.results import RECORD, prune, publish, writing
 from batch_classify.row import Reason, Row, Status
 from batch_classify.scan import ALL_IMAGES, OneFile, Scan, Selection, Unlisted
+from batch_classify.uri import Uri
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from batch_classify.report.lines import Lines
+    from batch_classify.report.parquet import Shards
+
 TABLE, PAGE = "predictions.csv", "report.html"
+LINES, SHARDS = "predictions.jsonl", "predictions.parquet"
 EXPLANATIONS = "explain"
-_BATCH = {"cpu": 64, "cuda": 512}
+BATCH = {"cpu": 64, "cuda": 512}
+"""Files a batch, by device."""
 _PACKAGES = ("batch-classify", "jinja2", "numpy", "onnxruntime", "opencv-python", "pillow")
 _REASONS = {
     errno.EACCES: Reason.PERMISSION_DENIED,
@@ -73,6 +80,8 @@ class Effort:
 class Report:
     """What to write beside run.json and the table: the columns p0 to p9 in it, and the page.
 
+    With `lines` and `shards`, the table is there as JSON lines and as Parquet too. Unless `settled`, the page
+    holds rows that need a human, at most MOST_ROWS of them, and no others.
     In `page_bytes` bytes the page holds as many pictures as fit; its rows are there in any case.
     `explain` are the statuses whose rows get a picture of how they were read.
     """
@@ -81,6 +90,9 @@ class Report:
     page: bool = True
     page_bytes: int = PAGE_BYTES
     explain: tuple[Status, ...] = ()
+    lines: bool = False
+    shards: bool = False
+    settled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +114,15 @@ class Neighbours:
 class Outcome:
     """What a finished run leaves behind: its folder, its counts, and how many seconds it took.
 
-    `remembered` counts the rows that an earlier run had answered already.
+    `remembered` counts the rows that an earlier run had answered already; `page` is whether there is a page.
     """
 
-    folder: Path
+    folder: Path | Uri
     summary: Summary
     ignored: int
     remembered: int
     seconds: float
+    page: bool = True
 
 
 AUTO = Effort()
@@ -119,15 +132,38 @@ NO_CORRECTIONS = Corrections()
 ALONE = Neighbours()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tally:
     """What a run adds up: the seconds that each step kept this process, and the pictures that went each way.
 
     Of `ways`, `short` is that of clean scans through `preprocess`, and `long` that of all others.
+    `remembered` counts the rows that an earlier run had answered already.
     """
 
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     ways: Counter[str] = field(default_factory=lambda: Counter(short=0, long=0))
+    remembered: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What an engine is given: the candidates, what reads them, and the folder in which it may keep answers.
+
+    Answers of another `edition` are not this run's. It adds to the `tally`, and `warn` hears what is wrong.
+    """
+
+    candidates: Scan | OneFile
+    classifier: Classifier
+    results: Path
+    edition: Edition
+    effort: Effort
+    neighbours: Neighbours
+    tally: Tally
+    warn: Callable[[str], None]
+
+
+Engine = Callable[[Work], Generator[list[Card], None, None]]
+"""Brings the candidates through the steps, batch by batch, and yields their rows in the order of the scan."""
 
 
 def run(
@@ -139,11 +175,13 @@ def run(
     report: Report = FULL,
     corrections: Corrections = NO_CORRECTIONS,
     neighbours: Neighbours = ALONE,
+    engine: Engine | None = None,
     watch: Callable[[Sequence[Card]], None] = lambda cards: None,
     warn: Callable[[str], None] = lambda message: None,
 ) -> Outcome:
     """Classify the candidates and write a run's folder into `results`; `watch` sees the rows go by.
 
+    The `engine` moves the batches; without one, that is `here`.
     A human's answers go before the model's: `corrections`, and those that `results` keeps from earlier runs.
     `warn` hears what is wrong and yet ends nothing. Raises JobError: INPUT if there is no candidate or the
     input goes away, OUTPUT if nothing can be written, LOCKED if another run holds `results`. Then `latest`
@@ -154,26 +192,27 @@ def run(
     tally = Tally()
     seconds = tally.seconds
     summary = Summary()
-    versions = _versions(classifier.model.device)
-    edition = _edition(classifier, versions)
+    work = Work(candidates, classifier, results, edition_of(classifier), effort, neighbours, tally, warn)
     with (
         writing(results, neighbours.wait) as folder,
-        Spool(folder) as spool,
-        closing(Ledger(results, candidates.root, edition, fresh=neighbours.fresh, warn=warn)) as ledger,
+        Spool(folder, MOST_ROWS if report.settled else 0) as spool,
     ):
         answers = corrections.kept_in(results)
         with (
             Table(folder / TABLE, probabilities=report.probabilities) as table,
-            # Closed here, and not when the garbage is collected, so that no worker outlives the ledger.
-            closing(classify(candidates, classifier, effort, tally, ledger, neighbours.settle)) as batches,
+            _copies(folder, report) as copies,
+            # Closed here, and not when the garbage is collected, so that no worker outlives the run.
+            closing((engine or here)(work)) as batches,
         ):
             for found in batches:
                 cards = corrected(found, answers)
                 with _timed(seconds, "write"):
                     for card in cards:
                         table.write(card.row)
+                        for copy in copies:
+                            copy.write(card.row)
                         summary.add(card.row)
-                        if report.page:
+                        if report.page and (report.settled or len(spool) < MOST_ROWS):
                             spool.offer(card)
                 if report.explain:
                     with _timed(seconds, "explain"), quiet():
@@ -191,11 +230,11 @@ def run(
             ways=tally.ways,
             settings=_settings(candidates, classifier, effort, report, neighbours)
             | {"corrections": len(answers)},
-            versions=versions,
+            versions=_versions(classifier.model.device),
             model=classifier.model.card.name,
             model_sha256=classifier.model.sha256,
             metrics=classifier.model.card.metrics,
-            remembered=ledger.remembered,
+            remembered=tally.remembered,
         )
         if report.page:
             write_page(folder / PAGE, spool, summary, record, report.page_bytes)
@@ -203,7 +242,25 @@ def run(
         published = publish(folder, started)
         if neighbours.keep is not None:
             _prune(results, neighbours.keep, warn)
-        return Outcome(published, summary, candidates.ignored, ledger.remembered, seconds["total"])
+        counts = summary, candidates.ignored, tally.remembered
+        return Outcome(published, *counts, seconds["total"], report.page)
+
+
+def here(work: Work) -> Generator[list[Card], None, None]:
+    """Do the work with worker processes of this machine; what is answered is kept in the ledger."""
+    with closing(
+        Ledger(
+            work.results,
+            work.candidates.root,
+            work.edition,
+            fresh=work.neighbours.fresh,
+            warn=work.warn,
+        )
+    ) as ledger:
+        yield from classify(
+            work.candidates, work.classifier, work.effort, work.tally, ledger, work.neighbours.settle
+        )
+        work.tally.remembered = ledger.remembered
 
 
 def classify_folder(
@@ -251,11 +308,11 @@ def classify(
     """
     tally = Tally() if tally is None else tally
     seconds = tally.seconds
-    identity = _identity(candidates.root)
+    at_first = identity(candidates.root)
     batches = intake(
         candidates.root,
         candidates,
-        size=effort.batch_size or _BATCH[classifier.model.device],
+        size=effort.batch_size or BATCH[classifier.model.device],
         workers=cpu_count() if effort.workers is None else effort.workers,
         ledger=ledger,
         settle=settle,
@@ -267,11 +324,8 @@ def classify(
                 pages = next(batches, None)
             # What has no hash could not be read: see whether the folder is there before all becomes rows.
             lost = pages is None or not all(page.sha256 for page in pages)
-            if lost and _identity(candidates.root) != identity:
-                raise JobError(
-                    ExitCode.INPUT,
-                    f"{candidates.path} went away during the run. Nothing was published; run it again.",
-                )
+            if lost:
+                check_still_there(candidates, at_first)
             if pages is None:
                 break
             tally.ways.update("short" if page.clean else "long" for page in pages if page.clean is not None)
@@ -283,6 +337,23 @@ def classify(
                     ledger.keep(pages)
             empty = False
             yield cards
+    yield from ending(candidates, empty)
+
+
+def check_still_there(candidates: Scan | OneFile, at_first: tuple[int, int] | None) -> None:
+    """Raise JobError (INPUT) if the input's `identity` is not what it was at first."""
+    if identity(candidates.root) != at_first:
+        raise JobError(
+            ExitCode.INPUT,
+            f"{candidates.path} went away during the run. Nothing was published; run it again.",
+        )
+
+
+def ending(candidates: Scan | OneFile, empty: bool) -> Iterator[list[Card]]:
+    """Yield the rows of the folders that could not be listed, which come last.
+
+    Raises JobError (INPUT) if there is none, and the candidates were `empty`.
+    """
     if candidates.unlisted:
         yield [Card(_unlisted_row(folder), None, None) for folder in candidates.unlisted]
     elif empty:
@@ -299,6 +370,11 @@ def corrected(cards: Sequence[Card], answers: Corrections) -> list[Card]:
     return [
         card if row is card.row else replace(card, row=row) for card, row in zip(cards, rows, strict=True)
     ]
+
+
+def answer(pages: Sequence[Prepared], classifier: Classifier) -> list[Card]:
+    """Return what the model says of prepared pages, for an engine that keeps no logits."""
+    return _cards(_answered(pages, classifier), classifier)
 
 
 def _answered(pages: Sequence[Prepared], classifier: Classifier) -> list[Prepared]:
@@ -337,7 +413,26 @@ def _row(page: Prepared, prediction: Prediction | None) -> Row:
     return prediction.on(row)
 
 
-def _identity(folder: Path) -> tuple[int, int] | None:
+@contextmanager
+def _copies(folder: Path, report: Report) -> Iterator[list[Lines | Shards]]:
+    """Open the table's other forms. Raises JobError (ENVIRONMENT) if one's library is missing."""
+    copies: list[Lines | Shards] = []
+    with ExitStack() as stack:
+        if report.lines:
+            from batch_classify.report.lines import Lines
+
+            copies.append(Lines(folder / LINES, probabilities=report.probabilities))
+            stack.enter_context(closing(copies[-1]))
+        if report.shards:
+            with extra("parquet", "--format parquet"):
+                from batch_classify.report.parquet import Shards
+            copies.append(Shards(folder / SHARDS, probabilities=report.probabilities))
+            stack.enter_context(closing(copies[-1]))
+        yield copies
+
+
+def identity(folder: Path) -> tuple[int, int] | None:
+    """Return what tells a folder from another at its path, such as one below a mount; None if it is gone."""
     try:
         status = folder.stat()
     except OSError:
@@ -350,11 +445,11 @@ def _versions(device: str) -> dict[str, str]:
     return {"python": platform.python_version()} | {package: version(package) for package in packages}
 
 
-def _edition(classifier: Classifier, versions: dict[str, str]) -> Edition:
+def edition_of(classifier: Classifier) -> Edition:
     """Tell stored answers apart by all that could change one, so that they are those of a run without any."""
     device = classifier.model.device
     return Edition.of(
-        f"{versions}, decoding {DECODING}, preprocessing {VERSION}",
+        f"{_versions(device)}, decoding {DECODING}, preprocessing {VERSION}",
         f"{classifier.model.sha256} on {device} in {PRECISION[device]} precision",
     )
 

@@ -21,12 +21,13 @@ from batch_classify.present import concern, counts, place, summed_up
 from batch_classify.progress import Advance, now_and_then, progress
 from batch_classify.report.card import Card
 from batch_classify.row import Status
+from batch_classify.uri import Uri
 
 
 class Log(Protocol):
     """Who is told what happens, in this order, `ended` always last and once."""
 
-    def started(self, source: Path, results: Path, model: str) -> None:
+    def started(self, source: Path | Uri, results: Path | Uri, model: str) -> None:
         """Hear that the run begins."""
 
     def advancing(self, count: Callable[[], int]) -> AbstractContextManager[Advance]:
@@ -55,7 +56,7 @@ class TextLog:
         self._quiet = quiet
         self._verbose = verbose
 
-    def started(self, source: Path, results: Path, model: str) -> None:
+    def started(self, source: Path | Uri, results: Path | Uri, model: str) -> None:
         """Say nothing: who started it knows."""
 
     def advancing(self, count: Callable[[], int]) -> AbstractContextManager[Advance]:
@@ -98,7 +99,7 @@ class JsonLog:
         self._told = set(Status) - {Status.OK} if verbose else {Status.ERROR}
         self._counts: dict[str, Any] = {}
 
-    def started(self, source: Path, results: Path, model: str) -> None:
+    def started(self, source: Path | Uri, results: Path | Uri, model: str) -> None:
         """Tell what is read, where the results go, and the model's name."""
         self._tell("start", input=_text(source), results=_text(results), model=model)
 
@@ -135,5 +136,5 @@ class JsonLog:
             print(json.dumps({"time": time, "event": event} | values), file=sys.stderr, flush=True)
 
 
-def _text(path: Path) -> str:
+def _text(path: Path | Uri) -> str:
     return to_cell(str(path.absolute()))

@@ -16,6 +16,7 @@ from batch_classify.errors import ExitCode, JobError
 from batch_classify.filename import to_cell
 from batch_classify.job import Outcome
 from batch_classify.rewrite import rewrite
+from batch_classify.uri import Uri
 
 _HELP = {
     "last_run_timestamp_seconds": "When the last run ended, in seconds since 1970.",
@@ -35,7 +36,7 @@ class Metrics:
     A run without a report leaves the figures of the last report there, and when a run last ended well.
     """
 
-    def __init__(self, path: Path, source: Path) -> None:
+    def __init__(self, path: Path, source: Path | Uri) -> None:
         self._path = path
         self._source = _escaped(to_cell(str(source.absolute())))
 

@@ -102,8 +102,8 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _watched(
-    work: Callable[[Iterable[Item]], list[Result]], seconds: float, chunk: Sequence[Item]
+def watched(
+    work: Callable[[Iterable[Item]], list[Result]], seconds: float, chunk: Iterable[Item]
 ) -> list[Result]:
     """Do `work` on a chunk; the kernel ends the process if it is so many seconds between two items."""
 
@@ -131,7 +131,7 @@ def in_order(
     item, and `crashed` answers for the culprit. An exception in `work` comes through. No process is
     started before there is something to do.
     """
-    watched = partial(_watched, work, seconds)
+    guarded = partial(watched, work, seconds)
     chunks = iter(chunks)
     while True:
         chunks_in_flight: deque[Sequence[Item]] = deque()
@@ -140,7 +140,7 @@ def in_order(
                 futures: deque[Future[list[Result]]] = deque()
                 for chunk in chunks:
                     chunks_in_flight.append(chunk)
-                    futures.append(pool.submit(watched, chunk) if chunk else _done())
+                    futures.append(pool.submit(guarded, chunk) if chunk else _done())
                     if len(futures) > workers * _AHEAD:
                         results = futures.popleft().result()
                         chunks_in_flight.popleft()
@@ -152,7 +152,7 @@ def in_order(
             return
         except BrokenProcessPool:
             for chunk in chunks_in_flight:
-                yield list(_one_by_one(watched, chunk, crashed))
+                yield list(_one_by_one(guarded, chunk, crashed))
 
 
 def _done() -> Future[list[Result]]:

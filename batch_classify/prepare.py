@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_classify.decode import DEFAULT_LIMITS, Grey, decode, read
+from batch_classify.decode import DEFAULT_LIMITS, Contents, Grey, decode, read
 from batch_classify.preprocess import Prepared as Picture
 from batch_classify.preprocess import preprocess, preprocess_all
 from batch_classify.report.card import thumbnail
@@ -63,10 +63,16 @@ def prepare_all(root: Path, files: Iterable[str], recall: Recall | None = None) 
 
     Never raises for what is in a file. Small scans are put through `preprocess` together, others at once.
     """
+    # os.path.join takes a third of a Path's time.
+    return prepare_contents(((file, _read(os.path.join(root, file))) for file in files), recall)  # noqa: PTH118
+
+
+def prepare_contents(files: Iterable[tuple[str, Contents]], recall: Recall | None = None) -> list[Prepared]:
+    """Do the same with files that were read wherever they lie; each is a name and its contents."""
     found: list[Prepared] = []
     waiting: list[tuple[int, Grey]] = []
-    for file in files:
-        for page, grey in _pages(root, file, recall):
+    for file, contents in files:
+        for page, grey in _pages(file, contents, recall):
             if grey is not None and grey.size <= _SMALL:
                 waiting.append((len(found), grey))
             elif grey is not None:
@@ -77,13 +83,18 @@ def prepare_all(root: Path, files: Iterable[str], recall: Recall | None = None) 
     return found
 
 
-def _pages(root: Path, file: str, recall: Recall | None) -> Iterator[tuple[Prepared, Grey | None]]:
-    """Yield the pages of a file, with the pixels of those that are new and could be decoded."""
+def _read(path: str) -> Contents:
+    """Read a file; without its stamp if a change might not show in it."""
     begun = time.time_ns()
-    contents = read(os.path.join(root, file), DEFAULT_LIMITS)  # noqa: PTH118 - a third of a Path's time
+    contents = read(path, DEFAULT_LIMITS)
+    if contents.stamp and contents.stamp.touched_within(_COARSE, begun):
+        return replace(contents, stamp=None)
+    return contents
+
+
+def _pages(file: str, contents: Contents, recall: Recall | None) -> Iterator[tuple[Prepared, Grey | None]]:
+    """Yield the pages of a file, with the pixels of those that are new and could be decoded."""
     stamp = contents.stamp
-    if stamp and stamp.touched_within(_COARSE, begun):
-        stamp = None
     known = recall(file, contents.sha256) if recall and contents.sha256 else []
     if known:
         yield from ((replace(page, stamp=stamp), None) for page in known)
@@ -106,7 +117,11 @@ def _seen(page: Prepared, grey: Grey, seen: Picture) -> Prepared:
 
 def crashed(root: Path, file: str) -> Prepared:
     """Stand in for a file that took its worker process down with it, twice, or kept it too long."""
-    contents = read(root / file, DEFAULT_LIMITS)
+    return crashed_on(file, read(root / file, DEFAULT_LIMITS))
+
+
+def crashed_on(file: str, contents: Contents) -> Prepared:
+    """Stand in for a file that is read already and crashed its decoder."""
     detail = "reading it crashed the decoder, or took too long or too much memory"
     return Prepared(file, contents.sha256, None, None, None, Reason.UNREADABLE, detail, stamp=contents.stamp)
 

@@ -49,8 +49,7 @@ def why(row: Row) -> str:
 
 def place(outcome: Outcome) -> str:
     """Tell where to look: the page, or the table where no page was asked for."""
-    page = outcome.folder / PAGE
-    return f"report: {page if page.exists() else outcome.folder / TABLE}"
+    return f"report: {outcome.folder / (PAGE if outcome.page else TABLE)}"
 
 
 def counts(summary: Summary, ignored: int, remembered: int = 0) -> Table:

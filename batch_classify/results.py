@@ -20,6 +20,7 @@ from pathlib import Path
 
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.lock import locked
+from batch_classify.uri import Uri
 
 LATEST, RECORD = "latest", "run.json"
 _PARTIAL = ".run-", ".partial"
@@ -152,7 +153,7 @@ def _umask() -> int:
     return mask
 
 
-def cannot_write(results: Path, problem: str | None) -> JobError:
+def cannot_write(results: Path | Uri, problem: str | None) -> JobError:
     """Return the error of a results folder that cannot be written, for the caller to raise."""
     return JobError(
         ExitCode.OUTPUT,

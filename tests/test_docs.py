@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in DOCUMENTS}
 README, ERRORS = TEXTS["README.md"], TEXTS["docs/errors.md"]
-OF_OTHERS = {"--force-reinstall", "--fix", "--strict"}  # options of pip, ruff and mypy
+OF_OTHERS = {"--constraint", "--force-reinstall", "--fix", "--strict"}  # options of pip, ruff and mypy
 OF_OTHERS |= {
     "--files",
     "--runs",
@@ -148,7 +148,12 @@ def test_every_status_is_in_the_readme(status: Status) -> None:
 def test_every_dependency_says_how_it_earns_its_place() -> None:
     """The two tables name exactly what pyproject.toml does, each with its line."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    groups = {"## To run": project["dependencies"], "## To develop": project["optional-dependencies"]["dev"]}
+    extras = project["optional-dependencies"]
+    groups = {
+        "## To run": project["dependencies"],
+        "## Extras": {*extras["parquet"], *extras["ray"]},
+        "## To develop": set(extras["dev"]) - {"batch-classify[ray]"},
+    }
     for heading, requirements in groups.items():
         named = rows(section(TEXTS["docs/dependencies.md"], heading))
         wanted = {re.split(r"[^\w-]", requirement)[0] for requirement in requirements}

@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import struct
+import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,6 +22,7 @@ import pytest
 from PIL import Image
 
 import batch_classify
+from batch_classify import job
 from batch_classify.classifier import Classifier
 from batch_classify.corrections import Correction, Corrections
 from batch_classify.errors import ExitCode, JobError
@@ -226,6 +228,35 @@ def test_the_page_is_there_and_shows_what_needs_a_look(outcome_of_many: Path) ->
     assert "500/pair.png" in page
 
 
+@pytest.mark.parametrize(
+    ("most", "review_below", "held", "words"),
+    [
+        (3, 1.0, 3, "the first of those that need a human"),
+        (9, 1.0, 5, ""),
+        (9, 0.0, 0, "every row that needs a human"),
+    ],
+)
+def test_a_page_without_settled_rows_holds_what_needs_a_human(
+    few: Path,
+    fake_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    most: int,
+    review_below: float,
+    held: int,
+    words: str,
+) -> None:
+    """Of these at most so many, and the page says how many there are and which."""
+    monkeypatch.setattr(job, "MOST_ROWS", most)
+    classifier = Classifier.load(fake_model, "cpu", review_below=review_below)
+    folder = run(Scan(few), classifier, tmp_path / "out", report=Report(settled=False)).folder
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert sum(f'["{number}.png",' in page for number in range(5)) == held
+    said = f"This page holds {held} of 5 rows: {words}. All are in"
+    assert (said in page) == bool(words)
+    assert ("This page holds" in page) == bool(words)
+
+
 def test_probabilities_are_columns_when_asked_for(few: Path, classifier: Classifier, tmp_path: Path) -> None:
     """They sum to 1 and the largest is the label's; the page can be left out."""
     report = Report(probabilities=True, page=False)
@@ -235,6 +266,30 @@ def test_probabilities_are_columns_when_asked_for(few: Path, classifier: Classif
         assert sum(shares) == pytest.approx(1, abs=1e-5)
         assert shares[int(row["label"])] == max(shares)
     assert not (folder / "report.html").exists()
+
+
+def test_the_table_comes_in_other_forms_too(few: Path, classifier: Classifier, tmp_path: Path) -> None:
+    """As JSON lines and as Parquet it has the rows of predictions.csv, in order."""
+    pq = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    report = Report(page=False, lines=True, shards=True)
+    folder = run(Scan(few), classifier, tmp_path / "out", report=report, effort=IN_THIS_PROCESS).folder
+    lines = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]
+    shards = pq.read_table(folder / "predictions.parquet").to_pylist()
+    assert [f"{row['confidence']:.6f}" for row in lines] == [row["confidence"] for row in table(folder)]
+    assert [(row["file"], row["sha256"]) for row in lines] == [(row["file"], row["sha256"]) for row in shards]
+    assert [row["file"] for row in lines] == [row["file"] for row in table(folder)]
+
+
+def test_parquet_without_its_library_is_an_error_with_a_remedy(
+    few: Path, classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It names the extra to install, and nothing is published."""
+    monkeypatch.delitem(sys.modules, "batch_classify.report.parquet", raising=False)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(JobError, match=r"--format parquet.*batch-classify\[parquet\]") as refusal:
+        run(Scan(few), classifier, tmp_path / "out", report=Report(shards=True))
+    assert refusal.value.code is ExitCode.ENVIRONMENT
+    assert names_in(tmp_path / "out") == set()
 
 
 def test_progress_is_heard_as_it_goes(few: Path, classifier: Classifier, tmp_path: Path) -> None:

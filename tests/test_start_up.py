@@ -69,8 +69,8 @@ def test_the_version_needs_no_console(tmp_path: Path) -> None:
 
 
 def test_a_run_loads_what_it_uses(scans: Path, fake_model: Path, tmp_path: Path) -> None:
-    """A run without a terminal has no use for pandas, torch or a bar; one that tells JSON not for rich."""
-    unused = {"pandas", "rich.console", "rich.progress", "torch"}
+    """A run has no use for pandas, torch, an extra or a bar; one that tells JSON not for rich."""
+    unused = {"fsspec", "pandas", "pyarrow", "ray", "rich.console", "rich.progress", "torch"}
     options = [str(scans), "--model", str(fake_model), "--device", "cpu"]
     assert loaded(unused | {"cv2"}, tmp_path, *options, "--log-format", "json") == ["cv2"]
     assert loaded(unused, tmp_path, *options) == ["rich.console"]

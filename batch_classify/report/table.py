@@ -61,6 +61,24 @@ def to_line(row: Row, probabilities: bool) -> str:
     return ",".join(cells) + "\n"
 
 
+def values(row: Row, probabilities: bool) -> list[str | int | float | None]:
+    """Return a row's cells as values, in the order of `columns`; None is an empty one."""
+    cells = [
+        to_cell(row.file),
+        row.page,
+        row.label,
+        row.confidence,
+        str(row.status),
+        None if row.reason is None else str(row.reason),
+        row.second_label,
+        row.second_confidence,
+        row.width,
+        row.height,
+        row.sha256 or None,
+    ]
+    return [*cells, *(row.probabilities or [None] * 10), row.reject_score] if probabilities else cells
+
+
 def quoted(text: str) -> str:
     """Return a text as a cell of a CSV, in quotes where it needs them."""
     return '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text
