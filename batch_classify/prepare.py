@@ -20,9 +20,8 @@ from batch_classify.preprocess import Prepared as Picture
 from batch_classify.preprocess import preprocess, preprocess_all
 from batch_classify.report.card import thumbnail
 from batch_classify.row import Reason
-from batch_classify.stamp import Stamp
+from batch_classify.stamp import COARSE, Stamp
 
-_COARSE = 2.0  # seconds; the times of some file systems are no finer
 _SMALL = 64 * 64  # pixels; larger scans gain little together, and would have to be kept meanwhile
 
 
@@ -87,7 +86,7 @@ def _read(path: str) -> Contents:
     """Read a file; without its stamp if a change might not show in it."""
     begun = time.time_ns()
     contents = read(path, DEFAULT_LIMITS)
-    if contents.stamp and contents.stamp.touched_within(_COARSE, begun):
+    if contents.stamp and contents.stamp.touched_within(COARSE, begun):
         return replace(contents, stamp=None)
     return contents
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+COARSE = 2.0
+"""Seconds after a touch in which another might not show: the times of some file systems are no finer."""
+
 
 class Stamp(NamedTuple):
     """A file's size in bytes, its times in nanoseconds since 1970, and its inode number.

@@ -27,13 +27,12 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Event
 from typing import Any, NamedTuple
 
 import folders
 import s3fs
-from million import greatest_memory
-from race import decoding, machine, seconds_of, spread
+from million import measure
+from race import Command, decoding, machine, seconds_of, spread
 from rich.console import Console
 from rich.table import Table
 
@@ -113,30 +112,30 @@ def upload(fs: Any, scans: Path, name: str) -> None:
             fs.put_file(str(packed), f"bench/{name}/tars/{packed.name}")
 
 
-def measure(contender: Contender, scans: Path, name: str) -> tuple[float, float]:
+def measured(contender: Contender, scans: Path, name: str) -> tuple[float, float]:
     """Run the command on a folder, or what was uploaded of it as `name`; return seconds and megabytes."""
-    over = Event()
-    with TemporaryDirectory() as temporary, ThreadPoolExecutor(1) as watcher:
+    with TemporaryDirectory() as temporary:
         remote = contender.place != "folder"
         source = f"s3://bench/{name}/{contender.place}" if remote else str(scans)
         results = f"s3://bench/results/{time.time_ns()}" if remote else temporary
-        command = [sys.executable, "-m", "batch_classify", source, "--out", results, "--quiet", "--fresh"]
+        command: Command = [
+            sys.executable,
+            "-m",
+            "batch_classify",
+            source,
+            "--out",
+            results,
+            "--quiet",
+            "--fresh",
+        ]
         command += ["--device", "cpu", "--engine", contender.engine, "--workers", str(contender.workers)]
-        begun = time.perf_counter()
-        process = subprocess.Popen(command)
-        memory = watcher.submit(greatest_memory, process.pid, over)
-        code = process.wait()
-        seconds = time.perf_counter() - begun
-        over.set()
-        if code:
-            raise SystemExit(f"{command} ended with {code}")
-        return seconds, memory.result() / 1e6
+        return measure(command)
 
 
 def figures_of(contender: Contender, many: Path, few: Path, files: int) -> Figures:
     """Run a contender on all files and on a few."""
-    seconds, memory = measure(contender, many, "many")
-    start, _ = measure(contender, few, "few")
+    seconds, memory = measured(contender, many, "many")
+    start, _ = measured(contender, few, "few")
     return Figures(files / seconds, start, (seconds - start) / (files - FEW) * 1e6, memory)
 
 

@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 from threading import Event
 
 import folders
-from race import decoding, fresh, machine, seconds_of, spread
+from race import Command, decoding, fresh, machine, seconds_of, spread
 
 DISTINCT = 20_000
 EVERY = 0.2  # seconds; looking takes one or two milliseconds a process
@@ -57,11 +57,10 @@ def greatest_memory(process: int, over: Event) -> int:
     return greatest
 
 
-def measure(scans: Path) -> tuple[float, float]:
-    """Run the command; return its seconds and its greatest memory in megabytes."""
+def measure(command: Command) -> tuple[float, float]:
+    """Run a command; return its seconds and its greatest memory in megabytes."""
     over = Event()
-    with TemporaryDirectory() as results, ThreadPoolExecutor(1) as watcher:
-        [command] = fresh(scans, Path(results))
+    with ThreadPoolExecutor(1) as watcher:
         start = time.perf_counter()
         process = subprocess.Popen(command)
         memory = watcher.submit(greatest_memory, process.pid, over)
@@ -93,7 +92,9 @@ def main() -> None:
             seconds_of(decoding, scans)  # so that the files are in memory for both
         for number in range(options.rounds):
             for which, (files, scans) in enumerate(zip(counts, both, strict=True)):
-                seconds, memory = measure(scans)
+                with TemporaryDirectory() as results:
+                    [command] = fresh(scans, Path(results))
+                    seconds, memory = measure(command)
                 rates[which].append(files / seconds)
                 memories[which].append(memory)
                 print(f"round {number + 1}: {files:,} files: {seconds:.1f} s, {memory:.0f} MB", flush=True)

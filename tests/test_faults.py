@@ -106,7 +106,7 @@ class Doomed:
             return connection
 
         # In this process, which ends with it. The same steps each time, however young the scans are:
-        prepare_module._COARSE = 0.0
+        prepare_module.COARSE = 0.0
         ledger_module._opened = traced  # type: ignore[assignment]
         classifier = Classifier.load(self.model, "cpu")
         sys.addaudithook(step)

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import logging
 import os
 import signal
 import tarfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -109,6 +111,13 @@ def expected(scans: Path, classifier: Classifier, tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock a minute ahead, so that what was just written counts as at rest."""
+    now = itertools.count(time.time_ns() + 60 * 10**9)
+    monkeypatch.setattr("batch_classify.engines.ray.time.time_ns", lambda: next(now))
+
+
+@pytest.fixture
 def on_ray(cluster: None, classifier: Classifier, fake_model: Path) -> Callable[..., Outcome]:
     """Return what runs the job on the cluster: takes the candidates and the results folder."""
 
@@ -188,6 +197,7 @@ def test_a_file_that_kills_its_decoder_costs_itself(
     assert (rows[5]["reason"], len(rows[5]["sha256"])) == ("unreadable", 64)
 
 
+@pytest.mark.usefixtures("later")
 def test_a_run_that_was_cut_off_goes_on_by_shard(
     on_ray: Callable[..., Outcome], scans: Path, expected: bytes, tmp_path: Path
 ) -> None:
@@ -207,6 +217,7 @@ def test_a_run_that_was_cut_off_goes_on_by_shard(
     assert not [path for path in kept if not path.exists()]
 
 
+@pytest.mark.usefixtures("later")
 def test_only_what_changed_is_read_again(
     on_ray: Callable[..., Outcome], scans: Path, tmp_path: Path, classifier: Classifier
 ) -> None:
@@ -234,6 +245,21 @@ def test_only_what_changed_is_read_again(
         == table_of(outcome)
         == table_of(run(Scan(root), classifier, tmp_path / "local", report=NO_PAGE))
     )
+
+
+def test_what_was_touched_just_now_is_read_again(
+    on_ray: Callable[..., Outcome], scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change so soon after might not show in the file's times, so the shard is not remembered."""
+    root = tmp_path / "scans"
+    root.mkdir()
+    (root / "1.png").write_bytes((scans / "0" / "0.png").read_bytes())
+    touched = (root / "1.png").stat().st_ctime_ns
+    ticks = itertools.count(touched + 10**9)
+    monkeypatch.setattr("batch_classify.engines.ray.time.time_ns", lambda: next(ticks))
+    assert [on_ray(Scan(root), tmp_path / "out").remembered for _ in range(2)] == [0, 0]
+    ticks = itertools.count(touched + 10 * 10**9)
+    assert [on_ray(Scan(root), tmp_path / "out").remembered for _ in range(2)] == [0, 1]
 
 
 def test_objects_in_a_bucket_are_read_and_the_report_goes_there(

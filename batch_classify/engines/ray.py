@@ -12,6 +12,7 @@ import logging
 import os
 import pickle
 import signal
+import time
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
@@ -40,7 +41,7 @@ from batch_classify.prepare import crashed_on, prepare_contents
 from batch_classify.report.card import Card
 from batch_classify.scan import OneFile, Scan, Selection
 from batch_classify.shelf import Answers, Part, Shelf
-from batch_classify.stamp import Stamp
+from batch_classify.stamp import COARSE, Stamp
 from batch_classify.uri import Uri
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report its use to its makers
@@ -170,7 +171,9 @@ def _mark(candidates: Scan, file: str) -> Mark:
         stamp = Stamp.of((candidates.root / file).stat())
     except OSError:
         return Mark(0, "")  # reading it will tell why
-    return Mark(stamp.size, str(stamp))
+    now = time.time_ns()
+    # Of a file that was touched just now, the mark is of this run only.
+    return Mark(stamp.size, f"{stamp} at {now}" if stamp.touched_within(COARSE, now) else str(stamp))
 
 
 def _shard(candidates: Scan, work: Work, marked: Sequence[tuple[str, Mark]], *, packed: bool) -> Shard:
