@@ -97,6 +97,10 @@ class DamagedError(Exception):
     """The ledger holds what no run has written."""
 
 
+_BROKEN = (sqlite3.DatabaseError, DamagedError, UnicodeDecodeError)
+"""What a damaged file raises; the last where SQLite's own words quote what is in it."""
+
+
 class Ledger:
     """The ledger of a results folder, for one run over the files below `root`.
 
@@ -116,7 +120,7 @@ class Ledger:
         self._warn = warn
         try:
             self._connection = _opened(self._path)
-        except (sqlite3.DatabaseError, DamagedError) as error:
+        except _BROKEN as error:
             self._begin_anew(error)
 
     def close(self) -> None:
@@ -201,11 +205,11 @@ class Ledger:
         """Begin anew if the ledger proves damaged meanwhile."""
         try:
             yield
-        except (sqlite3.DatabaseError, DamagedError) as error:
+        except _BROKEN as error:
             self._connection.close()
             self._begin_anew(error)
 
-    def _begin_anew(self, error: sqlite3.DatabaseError | DamagedError) -> None:
+    def _begin_anew(self, error: Exception) -> None:
         """Set the file aside and open a new one, unless that would help as little."""
         if isinstance(error, sqlite3.DatabaseError) and _lies_in_the_place(error.sqlite_errorcode):
             raise cannot_write(self._path.parent, f"{LEDGER}: {error}") from error
@@ -227,7 +231,7 @@ class _Reader:
     def __call__(self, file: str, sha256: str) -> list[Prepared]:
         try:
             return _pages(_reading(self.path), self.edition, file, bytes.fromhex(sha256))
-        except (sqlite3.Error, DamagedError):
+        except (sqlite3.Error, *_BROKEN):
             return []
 
 
@@ -241,7 +245,7 @@ def _lies_in_the_place(code: int) -> bool:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    """Open the ledger, or make it. Raises sqlite3.DatabaseError or DamagedError if it is none."""
+    """Open the ledger, or make it. Raises one of `_BROKEN` if it is none."""
     connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
     try:
         # WAL: a reader never waits, and a commit is one short append, safe against the death of the process;

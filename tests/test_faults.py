@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from batch_classify import intake as intake_module
@@ -362,6 +362,7 @@ def test_files_that_go_one_by_one_are_rows(classifier: Classifier, tmp_path: Pat
     wounds=st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=40)), max_size=4),
     length=st.floats(0, 1),
 )
+@example(wounds=[(0.02658389119743499, b"\x80")], length=1.0)  # SQLite's message is then no UTF-8
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_damage_to_the_ledger_changes_an_answer(
     scans: Path,
