@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,18 @@ def test_without_ray_the_message_says_how_to_get_it(scans: Path, fake_model: Pat
     done = call(scans, "-m", fake_model, "--engine", "ray", cwd=tmp_path)
     assert done.returncode == ExitCode.ENVIRONMENT
     assert "pip install 'batch-classify[ray]'" in done.stderr
+
+
+def test_an_address_where_no_cluster_is_ends_at_once(scans: Path, fake_model: Path, tmp_path: Path) -> None:
+    """The message names it and says how to look; Ray by itself would try for minutes."""
+    pytest.importorskip("ray", reason="ray is not installed")
+    with socket.socket() as nobody:  # bound, so that nobody else is, but not listening
+        nobody.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{nobody.getsockname()[1]}"
+        done = call(scans, "-m", fake_model, "--engine", "ray", "--ray-address", address, cwd=tmp_path)
+    assert done.returncode == ExitCode.ENVIRONMENT
+    assert f"cannot join the Ray cluster at {address}" in " ".join(done.stderr.split())
+    assert not (tmp_path / "results" / "latest").exists()
 
 
 def test_the_engines_are_the_modules_that_there_are() -> None:

@@ -12,6 +12,7 @@ import logging
 import os
 import pickle
 import signal
+import socket
 import time
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -51,6 +52,7 @@ import ray.data
 _LARGEST, _SMALLEST, _SHARDS = 1000, 64, 64
 """Loose files in a shard: as many as make 64 shards, so that as many workers have work, but in these bounds.
 A large one keeps Ray's overhead small, and is what a killed worker costs."""
+_REACHED_WITHIN = 10.0  # seconds
 _PART = 1000  # files of a packed one, so that it takes no more memory than a shard of loose files
 
 File = tuple[str, Contents]
@@ -192,6 +194,7 @@ def _cluster(address: str | None, workers: int | None) -> Iterator[None]:
     heard = signal.getsignal(signal.SIGTERM)
     here: dict[str, Any] = {} if address else {"num_cpus": workers or cpu_count(), "include_dashboard": False}
     try:
+        _check_that_somebody_listens(address or "")
         ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **here)
     except Exception as error:  # Ray has no common class for its errors
         what = f"join the Ray cluster at {address}" if address else "start Ray on this machine"
@@ -204,6 +207,13 @@ def _cluster(address: str | None, workers: int | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _check_that_somebody_listens(address: str) -> None:
+    """Raise OSError if nobody does at a host and a port: Ray itself would try for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), _REACHED_WITHIN).close()
 
 
 def _answered(
