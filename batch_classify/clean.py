@@ -83,9 +83,8 @@ def _on_bare_paper(scans: Grey) -> Bools:
         return np.zeros(len(scans), np.bool_)
     inked += [np.count_nonzero(end != paper, axis=1) for end in ends[1:]]
     bare: Bools = np.sum(inked, axis=0) <= most
-    through = (
-        np.minimum(*inked[:2]) + np.minimum(*inked[2:]) > 0
-    )  # only where ink touches two ends may a seam be
+    # A seam may be only where ink touches two ends that face each other.
+    through = np.minimum(*inked[:2]) + np.minimum(*inked[2:]) > 0
     for place in np.flatnonzero(bare).tolist():
         scan = scans[place]
         flat = share_near(scan, int(scan[0, 0])) >= _BARE

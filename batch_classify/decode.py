@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from importlib import import_module
+from math import inf
 from typing import IO, TYPE_CHECKING, Any
 
 import cv2
@@ -39,6 +40,7 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())
 _HEADERS = {"Png": header.png, "Jpeg": header.jpeg, "WebP": header.webp}
 DECODING = 2
 """Rises whenever the pixels of some file come out otherwise, so that stored answers are not taken for it."""
+_STEP = 1 << 20  # bytes that are read at a time, at most
 _ENOUGH = 320  # px of the longer side, which `preprocess` halves again: a larger JPEG is decoded reduced
 _FULL = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH
 _REDUCED = {
@@ -117,33 +119,37 @@ def _read(file: int, limits: Limits) -> Contents:
     status = os.fstat(file)
     if not stat.S_ISREG(status.st_mode):
         return _problem(Reason.UNSUPPORTED, "not a regular file")
-    digest, size, parts = hashlib.sha256(), 0, list[bytes]()
     # The size only sets the step: a file may grow or shrink while it is read.
-    step = min(status.st_size + 1, 1 << 20)
-    while part := os.read(file, step):
-        digest.update(part)
-        size += len(part)
-        parts.append(part)
-        if size > limits.bytes:
-            parts.clear()
-        if size > max(limits.bytes, status.st_size):  # it may grow for as long as it is read
-            break
+    step = min(status.st_size + 1, _STEP)
+    # It may grow for as long as it is read, so there is an end to that.
+    most = max(limits.bytes, status.st_size)
+    parts, size, sha256 = _gathered(lambda: os.read(file, step), limits, most)
     stamp = Stamp.of(os.fstat(file))
     if (stamp.size, stamp.mtime_ns) != (status.st_size, status.st_mtime_ns):
         return _problem(Reason.BEING_WRITTEN, "the file changed while it was read")
-    return _whole(parts, size, digest.hexdigest(), limits, stamp)
+    return _whole(parts, size, sha256, limits, stamp)
 
 
 def take(stream: IO[bytes], limits: Limits = DEFAULT_LIMITS) -> Contents:
     """Read a stream to its end as `read` reads a file; it has no stamp. Raises what the stream raises."""
+    return _whole(*_gathered(lambda: stream.read(_STEP), limits), limits)
+
+
+def _gathered(
+    read_on: Callable[[], bytes], limits: Limits, most: float = inf
+) -> tuple[list[bytes], int, str]:
+    """Read on to the end, or over `most` bytes; return the parts, their bytes together, and their hash.
+
+    Over the limit there are no parts, so that memory stays small.
+    """
     digest, size, parts = hashlib.sha256(), 0, list[bytes]()
-    while part := stream.read(1 << 20):
+    while size <= most and (part := read_on()):
         digest.update(part)
         size += len(part)
         parts.append(part)
         if size > limits.bytes:
             parts.clear()
-    return _whole(parts, size, digest.hexdigest(), limits)
+    return parts, size, digest.hexdigest()
 
 
 def _whole(

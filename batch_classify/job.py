@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,6 +36,7 @@ from batch_classify.pool import cpu_count
 from batch_classify.prepare import Prepared
 from batch_classify.preprocess import VERSION
 from batch_classify.report.card import Card
+from batch_classify.report.lines import Lines
 from batch_classify.report.pack import PAGE_BYTES
 from batch_classify.report.page import write_page
 from batch_classify.report.spool import MOST_ROWS, Spool
@@ -48,7 +50,6 @@ from batch_classify.uri import Uri
 if TYPE_CHECKING:
     import pandas as pd
 
-    from batch_classify.report.lines import Lines
     from batch_classify.report.parquet import Shards
 
 TABLE, PAGE = "predictions.csv", "report.html"
@@ -242,8 +243,8 @@ def run(
         published = publish(folder, started)
         if neighbours.keep is not None:
             _prune(results, neighbours.keep, warn)
-        counts = summary, candidates.ignored, tally.remembered
-        return Outcome(published, *counts, seconds["total"], report.page)
+        total = seconds["total"]
+        return Outcome(published, summary, candidates.ignored, tally.remembered, total, report.page)
 
 
 def here(work: Work) -> Generator[list[Card], None, None]:
@@ -328,7 +329,7 @@ def classify(
                 check_still_there(candidates, at_first)
             if pages is None:
                 break
-            tally.ways.update("short" if page.clean else "long" for page in pages if page.clean is not None)
+            tally.ways.update(ways_of(pages))
             with _timed(seconds, "classify"):
                 pages = _answered(pages, classifier)
                 cards = _cards(pages, classifier)
@@ -370,6 +371,11 @@ def corrected(cards: Sequence[Card], answers: Corrections) -> list[Card]:
     return [
         card if row is card.row else replace(card, row=row) for card, row in zip(cards, rows, strict=True)
     ]
+
+
+def ways_of(pages: Sequence[Prepared]) -> Counter[str]:
+    """Count the pictures that went each way through `preprocess` in this run, see `Tally`."""
+    return Counter("short" if page.clean else "long" for page in pages if page.clean is not None)
 
 
 def answer(pages: Sequence[Prepared], classifier: Classifier) -> list[Card]:
@@ -419,8 +425,6 @@ def _copies(folder: Path, report: Report) -> Iterator[list[Lines | Shards]]:
     copies: list[Lines | Shards] = []
     with ExitStack() as stack:
         if report.lines:
-            from batch_classify.report.lines import Lines
-
             copies.append(Lines(folder / LINES, probabilities=report.probabilities))
             stack.enter_context(closing(copies[-1]))
         if report.shards:
@@ -440,6 +444,7 @@ def identity(folder: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
+@cache
 def _versions(device: str) -> dict[str, str]:
     packages = (*_PACKAGES, "torch") if device == "cuda" else _PACKAGES
     return {"python": platform.python_version()} | {package: version(package) for package in packages}

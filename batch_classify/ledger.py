@@ -27,9 +27,7 @@ from batch_classify.results import cannot_write
 from batch_classify.row import Reason
 from batch_classify.stamp import Stamp
 
-_WAL = (
-    8000  # pages of 4 KiB before they go into the file itself; with SQLite's 1000 it took 1.4 times as long
-)
+_WAL = 8000  # pages of 4 KiB before they go into the file itself; SQLite's 1000 took 1.4 times as long
 _PATIENCE = 30.0  # seconds, for somebody who looks into the file
 _OF_THE_PLACE = frozenset(
     {

@@ -14,7 +14,7 @@ import pickle
 import signal
 import socket
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -32,7 +32,17 @@ from batch_classify.decide import Thresholds
 from batch_classify.decode import Contents, quiet, read
 from batch_classify.engines import Setup
 from batch_classify.errors import ExitCode, JobError
-from batch_classify.job import BATCH, Engine, Work, answer, check_still_there, edition_of, ending, identity
+from batch_classify.job import (
+    BATCH,
+    Engine,
+    Work,
+    answer,
+    check_still_there,
+    edition_of,
+    ending,
+    identity,
+    ways_of,
+)
 from batch_classify.ledger import Edition
 from batch_classify.objects import Mark, ObjectScan, read_objects
 from batch_classify.packed import PACKED, members
@@ -234,13 +244,16 @@ def _answered(
     kind, resources = ("GPU", (0, 1)) if device == "cuda" else ("CPU", (1, 0))
     there = ray.cluster_resources().get(kind, 1)
     actors = min(work.effort.workers or int(there), len(shards))
-    root = candidates.root if isinstance(candidates.root, Uri) else candidates.root.absolute()
     files = {path.name: path.read_bytes() for path in setup.model.iterdir() if path.is_file()}
     rows = [{"shard": pickle.dumps(shard)} for shard in shards]
     parts = (
         ray.data.from_items(rows, override_num_blocks=len(rows))
         .map_batches(
-            partial(_prepare, source=Source(root, candidates.selection), results=setup.results),
+            partial(
+                _prepare,
+                source=Source(candidates.root.absolute(), candidates.selection),
+                results=setup.results,
+            ),
             batch_size=1,
             batch_format="numpy",
             num_cpus=1,
@@ -347,7 +360,6 @@ class Answerer:
         pages = [page for parcel in parcels for page in unpack(parcel)]
         batches = (pages[at : at + self._size] for at in range(0, len(pages), self._size))
         cards = [card for some in batches for card in answer(some, self._classifier)]
-        ways = Counter("short" if page.clean else "long" for page in pages if page.clean is not None)
         part = Part(shard, number, last, not all(page.sha256 for page in pages))
-        self._shelf.put(part, Answers(cards, ignored, ways))
+        self._shelf.put(part, Answers(cards, ignored, ways_of(pages)))
         return {name: [value] for name, value in part._asdict().items()}

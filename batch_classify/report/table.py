@@ -43,22 +43,8 @@ def columns(probabilities: bool) -> tuple[str, ...]:
 
 def to_line(row: Row, probabilities: bool) -> str:
     r"""Write a row as its line of the CSV, `\n` included."""
-    cells = [
-        quoted(to_cell(row.file)),
-        _whole(row.page),
-        _whole(row.label),
-        _share(row.confidence),
-        row.status,
-        row.reason or "",
-        _whole(row.second_label),
-        _share(row.second_confidence),
-        _whole(row.width),
-        _whole(row.height),
-        row.sha256,
-    ]
-    if probabilities:
-        cells += map(_share, [*(row.probabilities or [None] * 10), row.reject_score])
-    return ",".join(cells) + "\n"
+    file, *others = values(row, probabilities)
+    return ",".join([quoted(str(file)), *map(_spelt, others)]) + "\n"
 
 
 def values(row: Row, probabilities: bool) -> list[str | int | float | None]:
@@ -84,12 +70,10 @@ def quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text
 
 
-def _whole(number: int | None) -> str:
-    return "" if number is None else str(number)
-
-
-def _share(number: float | None) -> str:
-    return "" if number is None else f"{number:.6f}"
+def _spelt(value: str | int | float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6f}" if isinstance(value, float) else str(value)
 
 
 class Table:
