@@ -13,7 +13,7 @@ from batch_classify import model as model_folder
 from batch_classify.decide import Prediction, Thresholds, decide, probabilities, reject_scores
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.model import Card, Images, Logits, Model
-from batch_classify.preprocess import VERSION, preprocess_all
+from batch_classify.preprocess import VERSION, preprocess
 from batch_classify.row import Reason
 
 __all__ = ["Classifier", "Prediction"]
@@ -56,7 +56,7 @@ class Classifier:
                 )
         if not images:
             return []
-        prepared = preprocess_all(images)
+        prepared = [preprocess(image) for image in images]
         return self.predict_prepared(
             np.stack([one.image for one in prepared]), [one.finding for one in prepared]
         )

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_classify.ink import Bools, Grey, Mask, Wholes, u8
+from batch_classify.ink import Grey, Mask, u8
 from batch_classify.pieces import Components, components
 
 T = TypeVar("T", bound=np.generic)
@@ -62,37 +62,10 @@ def _frame(mask: Mask, found: Components) -> NDArray[np.bool_] | None:
     return None
 
 
-def may_be_frames(masks: Mask, boxes: Wholes) -> Bools:
-    """Tell of each mask [N, h, w] whether its ink may be a box: it is large, and runs along all sides inside.
-
-    `boxes`, [4, N], are the left, top, width and height of each one's ink.
-    """
-    x, y, width, height = boxes
-    large = np.asarray(_is_large(width, height, masks.shape[1:]))
-    places = np.flatnonzero(large)
-    if not places.size:
-        return large
-    band = _band(np.minimum(width, height))
-    views = (masks, y, height, width), (masks.transpose(0, 2, 1), x, width, height)
-    for view, start, extent, across in views:
-        first, past, length = start[places], (start + extent)[places], view.shape[1]
-        at, depth = np.arange(length), band[places]
-        ends = ((first + depth)[:, None] > at, first == 0), ((past - depth)[:, None] <= at, past == length)
-        for near, outside in ends:
-            covered = (view[places] * near[:, :, None]).any(axis=1).sum(axis=1)
-            large[places] &= outside | (covered / across[places] >= _COVERED)
-    return large
-
-
-def _is_large(width: Wholes | int, height: Wholes | int, picture: tuple[int, ...]) -> Bools | bool:
+def _is_large(width: int, height: int, picture: tuple[int, ...]) -> bool:
     """Whether something of some width and height has the size of a box in a picture [h, w]."""
-    share = (height >= _SHARE * picture[0]) & (width >= _SHARE * picture[1])
-    return share & (width >= _SMALLEST) & (height >= _SMALLEST)
-
-
-def _band(shorter: Wholes | int) -> Wholes:
-    """Return within how many px of a side a box's line stays, by its shorter side."""
-    return np.maximum(2, np.rint(_BAND * shorter)).astype(np.int64)
+    share = height >= _SHARE * picture[0] and width >= _SHARE * picture[1]
+    return share and min(width, height) >= _SMALLEST
 
 
 def _views(piece: NDArray[T]) -> tuple[NDArray[T], ...]:
@@ -106,7 +79,7 @@ def _line_of(piece: NDArray[np.bool_], ends: tuple[bool, ...]) -> NDArray[np.boo
     `ends` says at which sides (top, bottom, left, right) the picture ends, so that one may be missing.
     """
     shorter = min(piece.shape)
-    band = int(_band(shorter))
+    band = max(2, round(_BAND * shorter))
     covered = [bool(view[:band].any(axis=0).mean() >= _COVERED) for view in _views(piece)]
     if sum(covered) < 2 or not all(one or end for one, end in zip(covered, ends, strict=True)):
         return None

@@ -16,16 +16,15 @@ from numpy.typing import NDArray
 
 Grey = NDArray[np.uint8]
 Mask = NDArray[np.uint8]  # 1 where something is, 0 elsewhere
-Bools = NDArray[np.bool_]
-Wholes = NDArray[np.int64]
 
+WORKING_SIDE = 160  # px; larger scans are reduced to it first
 FAINTEST = 10  # levels of ink below which nothing was written
 _TRACE = 16  # levels; JPEG leaves traces that dark around a stroke
 _RINGING = 0.2  # of the ink's area: smooth strokes have fewer pixels as pale as traces
 _COARSE_SIDE = 64  # px; enough to see where the paper is
 _TINY_SIDE = 40  # px; below it a scan is a tight crop: ink often touches the border, shadows do not show
 _FLAT = 4  # grey levels by which evenly lit paper may stray from its median
-EVEN, _EVEN_TINY = 0.85, 0.5  # of the border: on flat paper so much of it is paper
+_EVEN, _EVEN_TINY = 0.85, 0.5  # of the border: on flat paper so much of it is paper
 _FRAMED = 0.9  # of the border: a frame takes so much of it
 _MOSTLY = 0.6  # of the picture: on flat paper so much of it is paper
 _EDGE = 0.14  # of the side: so broad is the edge that a frame leaves
@@ -106,7 +105,7 @@ def flat_paper(grey: Grey) -> int | None:
     level = quantile(ring, 0.5)
     even = share_near(ring, level)
     framed = even > _FRAMED and share_near(grey, level) < 0.5
-    if even >= EVEN and not framed:
+    if even >= _EVEN and not framed:
         return level
     usual = quantile(grey, 0.5)
     if share_near(grey, usual) >= _MOSTLY:
@@ -121,25 +120,31 @@ def share_near(values: Grey, level: int) -> float:
 
 def on_flat_paper(grey: Grey, paper: int) -> Inked:
     """Tell ink from paper of one level: the ink is what is darker, or lighter, whichever is more."""
-    planes, light = planes_on_flat_paper(grey[None], np.array([paper], np.uint8))
-    return Inked(planes[0], paper, bool(light[0]))
-
-
-def planes_on_flat_paper(scans: Grey, paper: Grey) -> tuple[Grey, Bools]:
-    """Tell ink from paper of one level in each scan [N, h, w]: the ink planes, and where it is lighter."""
-    flat = paper[:, None, None]
-    darker, lighter = flat - np.minimum(scans, flat), np.maximum(scans, flat) - flat
-    light = darker.sum(axis=(1, 2), dtype=np.int64) < lighter.sum(axis=(1, 2), dtype=np.int64)
-    planes = np.where(light[:, None, None], lighter, darker)
-    whites = np.where(light, 255 - paper, paper)
-    for place in np.flatnonzero((whites > 0) & (whites < 255)).tolist():
-        planes[place] = cv2.convertScaleAbs(planes[place], alpha=255 / max(int(whites[place]), _LEAST_RANGE))
-    return planes, light
+    flat = np.uint8(paper)
+    darker, lighter = flat - np.minimum(grey, flat), np.maximum(grey, flat) - flat
+    light = bool(darker.sum(dtype=np.int64) < lighter.sum(dtype=np.int64))
+    plane, white = (lighter, 255 - paper) if light else (darker, paper)
+    if 0 < white < 255:
+        plane = u8(cv2.convertScaleAbs(plane, alpha=255 / max(white, _LEAST_RANGE)))
+    return Inked(plane, paper, light)
 
 
 def border(grey: Grey) -> Grey:
     """Return the pixels of the outermost ring, uint8 [n]."""
     return np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
+
+
+def shrink(grey: Grey) -> Grey:
+    """Reduce a scan by area so that its longer side is at most 160 px; in a strip, the shorter a third."""
+    scale = max(WORKING_SIDE / max(grey.shape), WORKING_SIDE / 3 / min(grey.shape))
+    return grey if scale >= 1 else scaled(grey, scale)
+
+
+def scaled(grey: Grey, scale: float) -> Grey:
+    """Enlarge a picture, or reduce it by area."""
+    height, width = grey.shape
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return u8(cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
 
 
 def u8(picture: object) -> Grey:
@@ -165,11 +170,7 @@ def quantile(values: Grey, share: float, where: Mask | None = None) -> int:
 
 def _coarse(grey: Grey) -> Grey:
     scale = _COARSE_SIDE / max(grey.shape)
-    if scale >= 1:
-        return grey
-    height, width = grey.shape
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return u8(cv2.resize(grey, size, interpolation=cv2.INTER_AREA))
+    return grey if scale >= 1 else scaled(grey, scale)
 
 
 def light_on_dark(coarse: Grey) -> bool:
@@ -285,23 +286,6 @@ def levels_of(ink: Grey, least: int = 1) -> Levels:
     return Levels(floor, min(max(3 * floor, least), max(1, strong // 2)), strong)
 
 
-def plain_levels(inks: Grey) -> tuple[Wholes, Wholes, Bools]:
-    """Return `levels_of` each of the planes [N, h, w], if its floor is 0: weak, strong, and whether it is."""
-    count, height, width = inks.shape
-    otsu = np.array([cv2.threshold(ink, 0, 255, cv2.THRESH_OTSU)[0] for ink in inks], np.int64)
-    above = np.pad((inks > otsu[:, None, None]).view(np.uint8), ((0, 0), (1, 1), (0, 0)))
-    wide = u8(cv2.dilate(above.reshape(-1, width), np.ones((3, 3), np.uint8)))
-    sure = wide.reshape(above.shape)[:, 1:-1]
-    surely = np.count_nonzero(sure, axis=(1, 2))
-    bare = np.count_nonzero((inks | sure) == 0, axis=(1, 2)) >= np.ceil(0.9 * (height * width - surely))
-    strong = np.maximum(otsu, FAINTEST)
-    least = np.ones(count, np.int64)
-    if max(height, width) > _TINY_SIDE:
-        traces = np.count_nonzero((inks > 0) & (inks <= _TRACE), axis=(1, 2))
-        least[traces > _RINGING * surely] = _TRACE
-    return np.minimum(least, np.maximum(1, strong // 2)), strong, bare
-
-
 def separability(values: Grey) -> float:
     """Return which share of the variance two classes explain, Otsu's (1979) measure: 1 for two levels."""
     upper = u8(cv2.threshold(values, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1]).reshape(values.shape)
@@ -317,14 +301,6 @@ def variation(plane: Grey) -> float:
 
     Each px of a stroke has two edges, so the variation measures its length, blurred or not.
     """
-    padded = u8(cv2.copyMakeBorder(plane, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0))
-    return float(variations(padded[None])[0])
-
-
-def variations(planes: Grey) -> NDArray[np.float64]:
-    """Return the total variation of each of the ink planes [N, h, w], whose borders are bare."""
-    levels = planes.reshape(-1, planes.shape[2]).astype(np.float32)
+    levels = cv2.copyMakeBorder(plane, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0).astype(np.float32)
     across, down = levels[:-1, 1:] - levels[:-1, :-1], levels[1:, :-1] - levels[:-1, :-1]
-    slopes = np.zeros(levels.shape, np.float32)
-    slopes[:-1, :-1] = cv2.magnitude(across, down)
-    return np.asarray(slopes.reshape(len(planes), -1).sum(axis=1, dtype=np.float64))
+    return float(cv2.magnitude(across, down).sum(dtype=np.float64))

@@ -16,13 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_classify.decode import DEFAULT_LIMITS, Contents, Grey, decode, read
-from batch_classify.preprocess import Prepared as Picture
-from batch_classify.preprocess import preprocess, preprocess_all
+from batch_classify.preprocess import preprocess
 from batch_classify.report.card import thumbnail
 from batch_classify.row import Reason
 from batch_classify.stamp import COARSE, Stamp
-
-_SMALL = 64 * 64  # pixels; larger scans gain little together, and would have to be kept meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +57,7 @@ Recall = Callable[[str, str], list[Prepared]]
 def prepare_all(root: Path, files: Iterable[str], recall: Recall | None = None) -> list[Prepared]:
     """Return the pages of the files below `root`, in order and at least one of each.
 
-    Never raises for what is in a file. Small scans are put through `preprocess` together, others at once.
+    Never raises for what is in a file.
     """
     # os.path.join takes a third of a Path's time.
     return prepare_contents(((file, _read(os.path.join(root, file))) for file in files), recall)  # noqa: PTH118
@@ -68,18 +65,7 @@ def prepare_all(root: Path, files: Iterable[str], recall: Recall | None = None) 
 
 def prepare_contents(files: Iterable[tuple[str, Contents]], recall: Recall | None = None) -> list[Prepared]:
     """Do the same with files that were read wherever they lie; each is a name and its contents."""
-    found: list[Prepared] = []
-    waiting: list[tuple[int, Grey]] = []
-    for file, contents in files:
-        for page, grey in _pages(file, contents, recall):
-            if grey is not None and grey.size <= _SMALL:
-                waiting.append((len(found), grey))
-            elif grey is not None:
-                page = _seen(page, grey, preprocess(grey))
-            found.append(page)
-    for (place, grey), seen in zip(waiting, preprocess_all([grey for _, grey in waiting]), strict=True):
-        found[place] = _seen(found[place], grey, seen)
-    return found
+    return [page for file, contents in files for page in _pages(file, contents, recall)]
 
 
 def _read(path: str) -> Contents:
@@ -91,27 +77,21 @@ def _read(path: str) -> Contents:
     return contents
 
 
-def _pages(file: str, contents: Contents, recall: Recall | None) -> Iterator[tuple[Prepared, Grey | None]]:
-    """Yield the pages of a file, with the pixels of those that are new and could be decoded."""
+def _pages(file: str, contents: Contents, recall: Recall | None) -> Iterator[Prepared]:
+    """Yield the pages of a file."""
     stamp = contents.stamp
     known = recall(file, contents.sha256) if recall and contents.sha256 else []
     if known:
-        yield from ((replace(page, stamp=stamp), None) for page in known)
+        yield from (replace(page, stamp=stamp) for page in known)
         return
     for page in [contents.problem] if contents.problem else decode(contents.data or b"", DEFAULT_LIMITS):
         place = (file, contents.sha256, page.number, page.width, page.height)
-        yield Prepared(*place, page.reason, page.detail, stamp=stamp), page.grey
-
-
-def _seen(page: Prepared, grey: Grey, seen: Picture) -> Prepared:
-    return replace(
-        page,
-        reason=seen.finding,
-        detail=seen.detail,
-        image=seen.image,
-        thumbnail=thumbnail(grey),
-        clean=seen.clean,
-    )
+        if page.grey is None:
+            yield Prepared(*place, page.reason, page.detail, stamp=stamp)
+        else:
+            seen = preprocess(page.grey)
+            found = (seen.finding, seen.detail, seen.image, thumbnail(page.grey))
+            yield Prepared(*place, *found, stamp=stamp, clean=seen.clean)
 
 
 def crashed(root: Path, file: str) -> Prepared:

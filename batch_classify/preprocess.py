@@ -9,15 +9,13 @@ Knows paper and ink; knows nothing of files, models, or which digit it looks at.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 import cv2
 import numpy as np
 
-from batch_classify.clean import Clean, clean_digits
+from batch_classify.clean import Clean, clean_digit
 from batch_classify.frames import without_frames
 from batch_classify.halves import on_one_paper
 from batch_classify.ink import (
@@ -30,21 +28,21 @@ from batch_classify.ink import (
     inked,
     levels_of,
     quantile,
+    scaled,
+    shrink,
     u8,
     variation,
 )
 from batch_classify.pieces import components
-from batch_classify.quality import flaw_of
+from batch_classify.quality import flaw_of, steepest_of
 from batch_classify.row import Reason
 from batch_classify.rules import without_faint_rules
 from batch_classify.strokes import Strokes, strokes_of
 
-VERSION = 4  # rises whenever the 28×28 of some scan changes; a model is bound to one version
+VERSION = 5  # rises whenever the 28×28 of some scan changes; a model is bound to one version
 
 SIDE = 28
 BOX = 20
-WORKING_SIDE = 160  # px; larger scans are reduced to it first
-_TOGETHER = 64  # scans; more at a time are hardly faster
 _UNEVEN = 5  # levels of ink; less is what rounding leaves of the paper where its brightness is divided out
 _DARKEST = 0.9  # of the ink is no darker than its peak
 _PALE = 240  # levels; ink with a paler peak is stretched to the full range
@@ -94,32 +92,18 @@ class Stages:
 
 def preprocess(grey: Grey) -> Prepared:
     """Turn a scan (uint8 [height, width], either polarity, any size) into the model's 28×28."""
-    return preprocess_all([grey])[0]
-
-
-def preprocess_all(greys: Sequence[Grey]) -> list[Prepared]:
-    """Do `preprocess` with several scans, many times as fast if they are small, clean and of one size."""
-    scans = [shrink(grey, WORKING_SIDE) for grey in greys]
-    alike = defaultdict(list)
-    for place, scan in enumerate(scans):
-        alike[scan.shape].append(place)
-    found: dict[int, Prepared] = {}
-    for places in alike.values():
-        for first in range(0, len(places), _TOGETHER):
-            part = places[first : first + _TOGETHER]
-            digits = clean_digits(np.stack([scans[place] for place in part]))
-            for place, clean in zip(part, digits, strict=True):
-                height = greys[place].shape[0]
-                found[place] = _of_clean(clean, height) if clean else _stages(scans[place], height).prepared
-    return [found[place] for place in range(len(scans))]
+    clean = clean_digit(grey)
+    return _of_clean(clean, grey.shape[0]) if clean else long_way(grey).prepared
 
 
 def stages_of(grey: Grey) -> Stages:
-    """Do what `preprocess` does, the long way, and return what each step made."""
-    return _stages(shrink(grey, WORKING_SIDE), grey.shape[0])
+    """Return what each step of the long way makes, and in the end what `preprocess` makes."""
+    return replace(long_way(grey), prepared=preprocess(grey))
 
 
-def _stages(scan: Grey, height: int) -> Stages:
+def long_way(grey: Grey) -> Stages:
+    """Return what each step makes of a scan, uint8 [h, w], for which nothing is taken for granted."""
+    scan = shrink(grey)
     scan = on_one_paper(scan)
     told = inked(scan)
     ink = without_faint_rules(told.plane)
@@ -140,28 +124,30 @@ def _stages(scan: Grey, height: int) -> Stages:
         prepared = Prepared(np.zeros((SIDE, SIDE), np.uint8), Reason.BLANK)
     else:
         glyph = cut_out(ink, strokes.mask, levels)
-        prepared = _prepared(ink, glyph, strokes.mask, height / ink.shape[0], several=strokes.several)
+        prepared = _prepared(ink, glyph, strokes.mask, grey.shape[0] / ink.shape[0], several=strokes.several)
     return Stages(scan, told, ink, levels, strokes, glyph, prepared)
 
 
 def _of_clean(clean: Clean, height: int) -> Prepared:
-    """Return what `preprocess` makes of a digit on bare paper whose scan had this height."""
-    if is_prepared(clean.ink):
+    """Return what `preprocess` makes of an easy scan of some height."""
+    if clean.prepared:
         return Prepared(clean.ink, clean=True)
-    flaw = flaw_of(clean.ink, clean.mask, clean.box, clean.dark, height / clean.ink.shape[0])
-    image = centre(fit(clean.glyph, stroke_width(clean.glyph, clean.variation)))
+    scale = height / clean.ink.shape[0]
+    flaw = flaw_of(clean.ink, clean.mask, clean.box, clean.dark, clean.steepest, scale)
+    image = centre(fit(clean.glyph, clean.stroke))
     return Prepared(image, Reason.LOW_QUALITY if flaw else None, flaw, clean=True)
 
 
 def _prepared(ink: Grey, glyph: Grey, mask: Mask, scale: float, *, several: bool) -> Prepared:
     """Return the 28×28 of a glyph, and what is to be said of it; the scan was `scale` times as large."""
     as_it_was = is_prepared(ink)
-    image = ink if as_it_was else centre(fit(glyph, stroke_width(glyph, variation(glyph))))
+    image = ink if as_it_was else centre(fit(glyph, stroke_width(glyph)))
     if several:
         return Prepared(image, Reason.SEVERAL_DIGITS)
     if as_it_was:
         return Prepared(image)
-    flaw = flaw_of(ink, mask, Box(*cv2.boundingRect(mask)), quantile(ink, _DARKEST, mask), scale)
+    box = Box(*cv2.boundingRect(mask))
+    flaw = flaw_of(ink, mask, box, quantile(ink, _DARKEST, mask), steepest_of(ink, box), scale)
     return Prepared(image, Reason.LOW_QUALITY if flaw else None, flaw)
 
 
@@ -174,18 +160,6 @@ def is_prepared(ink: Grey) -> bool:
         return False
     x, y, width, height = cv2.boundingRect(ink)
     return max(width, height) == BOX and (x, y) == _place(ink[y : y + height, x : x + width])
-
-
-def shrink(grey: Grey, side: int) -> Grey:
-    """Reduce by area so that the longer side is at most `side` px; in a strip, the shorter a third."""
-    scale = max(side / max(grey.shape), side / 3 / min(grey.shape))
-    return grey if scale >= 1 else _scaled(grey, scale)
-
-
-def _scaled(grey: Grey, scale: float) -> Grey:
-    height, width = grey.shape
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return u8(cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
 
 
 def cut_out(ink: Grey, mask: Mask, levels: Levels) -> Grey:
@@ -204,13 +178,13 @@ def fit(glyph: Grey, stroke: float) -> Grey:
     scale = BOX / max(glyph.shape)
     width = stroke * scale
     if width >= _THIN:
-        return contrasted(_scaled(glyph, scale))
+        return contrasted(scaled(glyph, scale))
     reach = max(1, round(_FINE * (_WIDTH - width) / 2))
-    fine = _scaled(glyph, (_FINE * BOX - 2 * reach) / max(glyph.shape))
+    fine = scaled(glyph, (_FINE * BOX - 2 * reach) / max(glyph.shape))
     wide = cv2.copyMakeBorder(fine, reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=0)
     nib = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     thick = u8(cv2.dilate(wide, nib))
-    return contrasted(_scaled(thick, BOX / max(thick.shape)))
+    return contrasted(scaled(thick, BOX / max(thick.shape)))
 
 
 def contrasted(glyph: Grey) -> Grey:
@@ -222,9 +196,9 @@ def contrasted(glyph: Grey) -> Grey:
     return u8(cv2.convertScaleAbs(glyph, alpha=255 / quantile(glyph, _DARKEST, glyph)))
 
 
-def stroke_width(glyph: Grey, variation: float) -> float:
+def stroke_width(glyph: Grey) -> float:
     """Return the mean width of the strokes in px: twice the ink over its total variation."""
-    return 2 * cv2.sumElems(glyph)[0] / max(1.0, variation)
+    return 2 * cv2.sumElems(glyph)[0] / max(1.0, variation(glyph))
 
 
 def centre(fitted: Grey) -> Grey:

@@ -6,16 +6,13 @@ Takes a mask of ink with the ink plane below it and takes the lines out. Does no
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_classify.ink import Bools, Grey, Mask, Wholes, quantile, u8
-from batch_classify.pieces import Labels, components
-
-T = TypeVar("T", bound=np.generic)
+from batch_classify.ink import Grey, Mask, quantile, u8
+from batch_classify.pieces import components
 
 PALER = 0.75
 """Of the other ink: printed rules are that pale or paler."""
@@ -45,13 +42,13 @@ def without_faint_rules(ink: Grey) -> Grey:
     In a row with a line, most px of each part are inked as strongly as the line is. That is subtracted,
     so that a stroke across it stays.
     """
-    if not _reaches_ends(ink[None])[0]:
+    if not _reaches_ends(ink):
         return ink
     height, width = ink.shape
-    rows = _promising(_means(u8(cv2.transpose(ink)))[None], width)
+    rows = _promising(_means(u8(cv2.transpose(ink))), width)
     if rows.any():
         ink = _without_level_rules(ink, rows)
-    columns = _promising(_means(ink)[None], height)
+    columns = _promising(_means(ink), height)
     if columns.any():
         turned = np.ascontiguousarray(ink.T)
         left = _without_level_rules(turned, columns)
@@ -60,25 +57,11 @@ def without_faint_rules(ink: Grey) -> Grey:
     return ink
 
 
-def may_hold_faint_rules(inks: Grey) -> Bools:
-    """Tell of each ink plane [N, h, w] whether `without_faint_rules` may take something out of it."""
-    _, height, width = inks.shape
-    may = _reaches_ends(inks)
-    if may.any():
-        rows = _means(np.hstack(list(inks[may].transpose(0, 2, 1)))).reshape(-1, height, _PARTS)
-        columns = _means(np.hstack(list(inks[may]))).reshape(-1, width, _PARTS)
-        _, level = _shades(inks[may], _promising(rows, width))
-        _, upright = _shades(inks[may].transpose(0, 2, 1), _promising(columns, height))
-        may[may] = level.any(axis=1) | upright.any(axis=1)
-    return may
-
-
-def _reaches_ends(inks: Grey) -> Bools:
-    """Tell of each ink plane [N, h, w] whether it is large enough for lines, and has ink at its ends."""
-    if min(inks.shape[1:]) < _PARTS * _FEWEST:
-        return np.zeros(len(inks), np.bool_)
-    ends = inks[:, [0, 1, -2, -1]].max(axis=(1, 2)), inks[:, :, [0, 1, -2, -1]].max(axis=(1, 2))
-    return np.asarray(np.maximum(*ends) >= _FAINTEST)
+def _reaches_ends(ink: Grey) -> bool:
+    """Whether an ink plane [h, w] is large enough for lines, and has ink at its ends."""
+    if min(ink.shape) < _PARTS * _FEWEST:
+        return False
+    return max(int(ink[[0, 1, -2, -1]].max()), int(ink[:, [0, 1, -2, -1]].max())) >= _FAINTEST
 
 
 def _means(ink: Grey) -> Grey:
@@ -94,57 +77,56 @@ def _reach(length: int) -> int:
     return max(1, round(_TILT * length))
 
 
-def _promising(means: Grey, length: int) -> Bools:
-    """Tell of each row [N, h] whether it may hold a line, by the mean ink in its parts [N, h, parts]."""
-    middle = means.shape[1] // 2
-    paper = np.partition(means, middle, axis=1)[:, middle : middle + 1]
-    return np.asarray(_nearby(means - np.minimum(means, paper), _reach(length)).min(axis=2) >= _HINT)
+def _promising(means: Grey, length: int) -> NDArray[np.bool_]:
+    """Tell of each row, [h], whether it may hold a line, by the mean ink in its parts, [h, parts]."""
+    middle = len(means) // 2
+    paper = np.partition(means, middle, axis=0)[middle]
+    return np.asarray(_nearby(means - np.minimum(means, paper), _reach(length)).min(axis=1) >= _HINT)
 
 
-def _nearby(values: NDArray[T], reach: int) -> NDArray[T]:
-    """Return the greatest of the values [N, h, …] in so many rows to either side of each."""
+def _nearby(values: Grey, reach: int) -> Grey:
+    """Return the greatest of the values [h, …] in so many rows to either side of each."""
     greatest = values.copy()
     for step in range(1, reach + 1):
-        np.maximum(greatest[:, step:], values[:, :-step], out=greatest[:, step:])
-        np.maximum(greatest[:, :-step], values[:, step:], out=greatest[:, :-step])
+        np.maximum(greatest[step:], values[:-step], out=greatest[step:])
+        np.maximum(greatest[:-step], values[step:], out=greatest[:-step])
     return greatest
 
 
-def _shades(inks: Grey, promising: Bools) -> tuple[Grey, Grey]:
-    """Return how much ink there is along each promising row, [N, h], of planes [N, h, w], above the paper's.
+def _shades(ink: Grey, promising: NDArray[np.bool_]) -> tuple[Grey, Grey]:
+    """Return how much ink there is along each promising row, [h], of a plane [h, w], above the paper's.
 
-    First in each part of it, [N, h, parts], and then, where the row looks like a line, the least of its
-    parts, [N, h], elsewhere 0.
+    First in each part of it, [h, parts], and then, where the row looks like a line, the least of its
+    parts, [h], elsewhere 0.
     """
-    sample = _usual(inks[:, :: max(1, inks.shape[1] // _SAMPLE)])
-    middle = sample.shape[1] // 2
-    paper = np.partition(sample, middle, axis=1)[:, middle]
-    usual = np.zeros((*promising.shape, _PARTS), np.uint8)
-    places = np.nonzero(promising)
-    found = _usual(inks[places])
-    usual[places] = found - np.minimum(found, paper[places[0]])
-    nearby = _nearby(usual, _reach(inks.shape[2]))
-    through = nearby.min(axis=2)
-    through[(through < _FAINTEST) | (np.sort(nearby, axis=2)[..., _PARTS // 3] > _EVEN * through + 1)] = 0
+    sample = _usual(ink[:: max(1, len(ink) // _SAMPLE)])
+    middle = len(sample) // 2
+    paper = np.partition(sample, middle, axis=0)[middle]
+    usual = np.zeros((len(ink), _PARTS), np.uint8)
+    found = _usual(ink[promising])
+    usual[promising] = found - np.minimum(found, paper)
+    nearby = _nearby(usual, _reach(ink.shape[1]))
+    through = nearby.min(axis=1)
+    through[(through < _FAINTEST) | (np.sort(nearby, axis=1)[:, _PARTS // 3] > _EVEN * through + 1)] = 0
     return usual, through
 
 
 def _usual(ink: Grey) -> Grey:
-    """Return the median ink in each part of each row, uint8 [..., parts], of planes [..., w]."""
-    parts = [ink[..., first:end] for first, end in pairwise(_edges(ink.shape[-1]))]
-    middles = [part.shape[-1] // 2 for part in parts]
-    medians = [np.partition(part, at)[..., at] for part, at in zip(parts, middles, strict=True)]
-    return np.stack(medians, axis=-1)
+    """Return the median ink in each part of each row, uint8 [h, parts], of a plane [h, w]."""
+    parts = [ink[:, first:end] for first, end in pairwise(_edges(ink.shape[1]))]
+    middles = [part.shape[1] // 2 for part in parts]
+    medians = [np.partition(part, at)[:, at] for part, at in zip(parts, middles, strict=True)]
+    return np.stack(medians, axis=1)
 
 
 def _edges(width: int) -> list[int]:
     return [round(part * width / _PARTS) for part in range(_PARTS + 1)]
 
 
-def _without_level_rules(ink: Grey, promising: Bools) -> Grey:
-    """Return the ink plane [h, w] without the level lines that some of the `promising` rows, [1, h], hold."""
+def _without_level_rules(ink: Grey, promising: NDArray[np.bool_]) -> Grey:
+    """Return the ink plane [h, w] without the level lines that some of the `promising` rows, [h], hold."""
     height, width = ink.shape
-    (usual,), (through,) = _shades(ink[None], promising)
+    usual, through = _shades(ink, promising)
     runs = _runs(through)
     if not runs:
         return ink
@@ -209,68 +191,30 @@ def without_rules(mask: Mask, ink: Grey) -> Mask:
     return kept
 
 
-def may_hold_rules(masks: Mask, boxes: Wholes) -> Bools:
-    """Tell of each mask [N, h, w] whether `without_rules` may take something out of it.
-
-    `boxes`, [4, N], are the left, top, width and height of each one's ink.
-    """
-    count, height, width = masks.shape
-    x, y, across, down = boxes
-    may = np.zeros(count, np.bool_)
-    if min(height, width) < _SMALLEST_RULED:
-        return may
-    for through, turned in (
-        (_is_through(x, across, width), masks),
-        (_is_through(y, down, height), masks.transpose(0, 2, 1)),
-    ):
-        places = np.flatnonzero(through)
-        if places.size:
-            _, lines = _long_runs(turned[places])
-            may[places[lines[1]]] = True
-    return may
-
-
-def _is_through(start: Wholes | int, extent: Wholes | int, length: int) -> Bools | bool:
+def _is_through(start: int, extent: int, length: int) -> bool:
     """Whether ink comes so near to both ends of a side that a line may run through there."""
-    return (start <= _NEAR * length) & (start + extent >= length - _NEAR * length)
+    return start <= _NEAR * length and start + extent >= length - _NEAR * length
 
 
 def _lines(mask: Mask) -> list[tuple[Mask, int]]:
     """Return the level lines through a mask [h, w], each with its side: 0 top, 1 bottom, -1 neither."""
-    labels, found = _long_runs(mask[None])
+    height, width = mask.shape
+    tilt = max(1, round(_TILT * width))
+    thick = cv2.dilate(mask, np.ones((2 * tilt + 1, 1), np.uint8))
+    runs = u8(cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, round(_RULE * width)), np.uint8)))
+    if not runs.any():
+        return []
+    labels, stats = components(runs)
     lines = []
-    for label, _, side in found.T.tolist():
-        run = (labels[0] == label).view(np.uint8)
+    for label, (x, y, w, h, area) in enumerate(stats[1:].tolist(), 1):
+        middle = y + h / 2
+        side = 0 if middle < _NEAR * height else 1 if middle > (1 - _NEAR) * height else -1
+        margin = width * (_MARGIN if side < 0 else _NEAR)
+        through = x <= margin and x + w >= width - margin
+        if not through or area / w > 2 * tilt + max(2, _RULE_WIDTH * max(height, width)):
+            continue
+        run = (labels == label).view(np.uint8)
         line = mask * run
         if line.any() and (side >= 0 or _alone(run, mask)):
             lines.append((line, side))
     return lines
-
-
-def _long_runs(masks: Mask) -> tuple[Labels, Wholes]:
-    """Return what runs level through masks [N, h, w], labelled, and which of it is as thin as a line.
-
-    The latter is [3, M]: the label, which of the masks, and the side as `_lines` gives it.
-    """
-    count, height, width = masks.shape
-    tilt = max(1, round(_TILT * width))
-    # One picture of all of them, with paper between, which is a call to OpenCV instead of N.
-    wide = np.zeros((count, height + 2 * tilt, width), np.uint8)
-    wide[:, tilt:-tilt] = masks
-    thick = u8(cv2.dilate(wide.reshape(-1, width), np.ones((2 * tilt + 1, 1), np.uint8))).reshape(wide.shape)
-    thick[:, :tilt] = thick[:, -tilt:] = 0
-    along = np.ones((1, round(_RULE * width)), np.uint8)
-    runs = u8(cv2.morphologyEx(thick.reshape(-1, width), cv2.MORPH_OPEN, along))
-    if not runs.any():
-        return np.zeros(masks.shape, np.int32), np.zeros((3, 0), np.int64)
-    labels, stats = components(runs)
-    x, y, w, h, area = stats[1:].T.astype(np.int64)
-    number, top = np.divmod(y, height + 2 * tilt)
-    middle = top - tilt + h / 2
-    side = np.where(middle < _NEAR * height, 0, np.where(middle > (1 - _NEAR) * height, 1, -1))
-    margin = width * np.where(side < 0, _MARGIN, _NEAR)
-    through = (x <= margin) & (x + w >= width - margin)
-    thin = area / w <= 2 * tilt + max(2, _RULE_WIDTH * max(height, width))
-    lines = np.flatnonzero(through & thin)
-    labelled = labels.reshape(wide.shape)[:, tilt:-tilt]
-    return labelled, np.stack([lines + 1, number[lines], side[lines]])

@@ -10,15 +10,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from batch_classify.ink import (
-    Bools,
     Box,
     Grey,
     Levels,
     Mask,
-    Wholes,
     quantile,
     separability,
     u8,
@@ -26,8 +23,6 @@ from batch_classify.ink import (
 )
 from batch_classify.pieces import Components, Piece, components, mask_of, pieces_of
 from batch_classify.rules import PALER, without_rules
-
-Reals = NDArray[np.float64]
 
 _LARGER = 1.3  # times the main piece: the rest of a frame
 _LEAST = 6  # px: a digit's longer side has that at least
@@ -50,7 +45,6 @@ _DISTINCT = 1.53  # of the variance tells writing from paper, less what speaks f
 _DARK = 0.5  # times its darkness, which is 0 to 1,
 _INNER = 0.65  # times how much of it is away from the border,
 _SHARE = 0.45  # times its share of all ink;
-_PLAIN = 0.45  # of the variance: one piece of ink on bare paper always explains more
 _BROAD = 2.0  # and more, per side of half width: clouds and shadows are broader than a pen
 _STRIP = 3  # times the shorter side: of a strip that much counts as its side
 _SLANT = 0.25  # of the narrower one's width: so far boxes of two digits that stand apart may overlap
@@ -143,31 +137,6 @@ def doubt_about(ink: Grey, kept: Mask, main: Piece, ruled: Mask, share: float) -
     return "a spot" if spot else ""
 
 
-def is_writing(
-    inks: Grey,
-    boxes: Wholes,
-    dark: Wholes,
-    weak: Wholes,
-    inner: Reals,
-    half_widths: Reals,
-    variations: Reals,
-) -> Bools:
-    """Tell of each ink plane [N, h, w] with one piece of ink on bare paper whether that plainly is writing.
-
-    Where it is, `doubt_about` finds none. `boxes`, [4, N], are the left, top, width and height of each piece;
-    the others are [N]: `dark` is what a tenth of its ink exceeds, `weak` what all of it reaches, `inner` how
-    much of it lies away from the border, `half_widths` and `variations` those of the strokes.
-    """
-    side, longer = _side(inks.shape[1:]), np.maximum(*boxes[2:])
-    writing = (longer >= max(_LEAST, _SMALL * side)) & _has_shape(*boxes[2:]) & (inner >= _OUTSIDE)
-    writing &= (dark >= np.maximum(_PALEST, _CLEAR * weak)) & (variations <= _LENGTH * 2 * dark * longer)
-    needed = np.asarray(_needed(dark, inner, 1.0, half_widths, side))
-    for place in np.flatnonzero(writing & (needed > _PLAIN)).tolist():
-        around = _near(Box(*boxes[:, place].tolist()))
-        writing[place] = separability(inks[place][around]) >= needed[place]
-    return np.asarray(writing)
-
-
 def _near(box: Box) -> tuple[slice, slice]:
     """Return what is looked at of a picture: the digit, and the paper around it."""
     return _around(box, max(2, round(_AROUND * box.longer)))
@@ -183,8 +152,8 @@ def _side(shape: tuple[int, ...]) -> int:
     return min(max(shape), _STRIP * min(shape))
 
 
-def _has_shape(width: Wholes | int, height: Wholes | int) -> Bools | bool:
-    return (_SLIM * height <= width) & (width <= _WIDE * height)
+def _has_shape(width: int, height: int) -> bool:
+    return _SLIM * height <= width <= _WIDE * height
 
 
 def _length(ink: Grey, kept: Mask, dark: int, longer: int) -> float:
@@ -193,23 +162,15 @@ def _length(ink: Grey, kept: Mask, dark: int, longer: int) -> float:
     return variation(ink * near) / (2 * dark * longer)
 
 
-def _needed(
-    dark: Wholes | int, inner: Reals | float, share: float, half_width: Reals | float, side: int
-) -> Reals | float:
+def _needed(dark: int, inner: float, share: float, half_width: float, side: int) -> float:
     """Return how distinct from the paper writing must be, the less so the more else speaks for it."""
     return _DISTINCT - _DARK * dark / 255 - _INNER * inner - _SHARE * share + _BROAD * half_width / side
 
 
-def share_inside(masks: Mask) -> Reals:
-    """Return how much of the ink in masks [N, h, w] lies away from the border, [N]."""
-    inside, everywhere = (np.count_nonzero(one, axis=(1, 2)) for one in (_middle(masks), masks))
-    return np.asarray(inside / np.maximum(1, everywhere))
-
-
-def _middle(masks: Mask) -> Mask:
-    """Return what of masks [..., h, w] lies away from the border."""
-    height, width = masks.shape[-2:]
-    return masks[..., height // 6 : height - height // 6, width // 6 : width - width // 6]
+def _middle(mask: Mask) -> Mask:
+    """Return what of a mask [h, w] lies away from the border."""
+    height, width = mask.shape
+    return mask[height // 6 : height - height // 6, width // 6 : width - width // 6]
 
 
 def half_width(kept: Mask, box: Box) -> float:

@@ -34,7 +34,7 @@ from rich.table import Table
 from batch_classify.classifier import Classifier
 from batch_classify.decode import DEFAULT_LIMITS, Grey, decode, quiet
 from batch_classify.pool import cpu_count
-from batch_classify.preprocess import preprocess
+from batch_classify.preprocess import long_way
 from batch_classify.row import Reason
 from batch_classify.scan import Scan
 from train.generator import Style, draw_scan
@@ -72,10 +72,10 @@ STEPS: dict[str, dict[str, Callable[..., object] | float]] = {
 
 
 def prepared(scans: list[Grey], step: str) -> list[Read]:
-    """Preprocess scans without a step."""
+    """Preprocess scans the long way, without a step."""
     cv2.setNumThreads(1)
     with without(step):
-        return [(one.image, one.finding) for one in map(preprocess, scans)]
+        return [(one.image, one.finding) for one in (long_way(scan).prepared for scan in scans)]
 
 
 def without(step: str) -> ExitStack:

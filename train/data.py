@@ -10,7 +10,6 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from batch_classify.decode import quiet
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.pool import cpu_count, worker_pool
 from batch_classify.prepare import prepare_all
-from batch_classify.preprocess import SIDE, preprocess, preprocess_all
+from batch_classify.preprocess import SIDE, preprocess
 from batch_classify.row import NO_DIGIT
 from batch_classify.scan import Scan
 from train import public
@@ -35,7 +34,6 @@ SYNTHETIC_COUNT = 20_000
 _LARGEST = 320  # px of a drawn scan: larger ones cost time, and `preprocess` reduces them anyway
 _DRAWN = re.compile(r"synthetic(?::([1-9][0-9]{0,7}))?")
 _MODELS = 200  # written digits from which a worker makes pairs at a time
-_TOGETHER = 64  # drawn pictures that are held at a time
 _CHUNK = 1000  # pictures a worker prepares at a time; part of what a seed means for `synthetic`
 
 
@@ -196,9 +194,7 @@ def _in_parallel(work: Callable[..., Images], *parts: Sequence[object]) -> Image
 
 def _prepare(pictures: Iterable[Images]) -> Images:
     """Prepare pictures, uint8 [h, w] grey or [h, w, 3] blue-green-red, which may come one by one."""
-    pictures = iter(pictures)
-    parts = iter(lambda: [_grey(picture) for picture in islice(pictures, _TOGETHER)], [])
-    return np.stack([prepared.image for part in parts for prepared in preprocess_all(part)])
+    return np.stack([preprocess(_grey(picture)).image for picture in pictures])
 
 
 def _draw(labels: Labels, seed: np.random.SeedSequence) -> Images:

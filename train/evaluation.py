@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from batch_classify.classifier import Classifier
 from batch_classify.filename import to_cell
 from batch_classify.job import classify
-from batch_classify.preprocess import preprocess_all
+from batch_classify.preprocess import preprocess
 from batch_classify.present import name
 from batch_classify.report.card import Card
 from batch_classify.report.summary import CONFIDENCES
@@ -138,7 +138,7 @@ def evaluate(classifier: Classifier, digits: Digits) -> list[Answer]:
     for at in range(0, len(digits), _BATCH):
         images = digits.images[at : at + _BATCH]
         # `preprocess` leaves alone what it has made, but only it knows what it would reject.
-        findings = [prepared.finding for prepared in preprocess_all(list(images))]
+        findings = [preprocess(image).finding for image in images]
         for image, said in zip(images, classifier.predict_prepared(images, findings), strict=True):
             row = said.on(Row(f"digit {len(answers)}", None, said.status))
             answers.append(Answer(int(digits.labels[len(answers)]), Card(row, None, image)))
