@@ -26,7 +26,7 @@ pictures: .venv/installed-dev  ## take the README's pictures of the report again
 clean:  ## remove what make made
 	rm -rf .venv build *.egg-info
 
-.venv/installed: pyproject.toml constraints.txt setup.py batch_classify/clean.c
+.venv/installed: pyproject.toml constraints.txt setup.py $(wildcard batch_classify/c/*)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it with make PYTHON=...")'
 	$(PYTHON) -m venv .venv
 	@echo "installing (the first time downloads about 3 GB, most of it torch) ..."

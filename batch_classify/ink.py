@@ -7,33 +7,26 @@ like, with the levels that tell ink from paper. Does not know strokes, digits or
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_classify import compiled
+
 Grey = NDArray[np.uint8]
 Mask = NDArray[np.uint8]  # 1 where something is, 0 elsewhere
 
 WORKING_SIDE = 160  # px; larger scans are reduced to it first
 FAINTEST = 10  # levels of ink below which nothing was written
-_TRACE = 16  # levels; JPEG leaves traces that dark around a stroke
-_RINGING = 0.2  # of the ink's area: smooth strokes have fewer pixels as pale as traces
 _COARSE_SIDE = 64  # px; enough to see where the paper is
 _TINY_SIDE = 40  # px; below it a scan is a tight crop: ink often touches the border, shadows do not show
 _FLAT = 4  # grey levels by which evenly lit paper may stray from its median
 _EVEN, _EVEN_TINY = 0.85, 0.5  # of the border: on flat paper so much of it is paper
 _FRAMED = 0.9  # of the border: a frame takes so much of it
 _MOSTLY = 0.6  # of the picture: on flat paper so much of it is paper
-_EDGE = 0.14  # of the side: so broad is the edge that a frame leaves
-_EDGE_STEP = 16  # grey levels by which it is darker than the paper inside
-_ALONG = 0.8  # of a side: so much of it is dark then
-_SMALLEST_FRAMED = 18  # px
-_LEAST_RANGE = 45  # grey levels; less, as between off-white paper and white, would make clouds as dark as ink
 _NOISY = 0.15  # of the level between ink and paper
-_FEW = 2000  # values; more are counted faster than sorted: 28×28 take 8 µs instead of 32
 _SURE = 1.5  # how much more energy one polarity's strokes must have
 
 
@@ -120,12 +113,7 @@ def share_near(values: Grey, level: int) -> float:
 
 def on_flat_paper(grey: Grey, paper: int) -> Inked:
     """Tell ink from paper of one level: the ink is what is darker, or lighter, whichever is more."""
-    flat = np.uint8(paper)
-    darker, lighter = flat - np.minimum(grey, flat), np.maximum(grey, flat) - flat
-    light = bool(darker.sum(dtype=np.int64) < lighter.sum(dtype=np.int64))
-    plane, white = (lighter, 255 - paper) if light else (darker, paper)
-    if 0 < white < 255:
-        plane = u8(cv2.convertScaleAbs(plane, alpha=255 / max(white, _LEAST_RANGE)))
+    plane, light = compiled.ink_on_flat_paper(grey, paper)
     return Inked(plane, paper, light)
 
 
@@ -153,19 +141,11 @@ def u8(picture: object) -> Grey:
 
 
 def quantile(values: Grey, share: float, where: Mask | None = None) -> int:
-    """Return the least level that `share` of the values do not exceed; ten times as fast as np.quantile.
+    """Return the least level that `share` of the values do not exceed.
 
     `where` is a mask of their shape that tells which count; 0 if none does.
     """
-    size = values.size if where is None else cv2.countNonZero(where)
-    if size == 0:
-        return 0
-    if size < _FEW:  # sorted sooner than counted
-        place = max(0, ceil(share * size) - 1)
-        few = values.ravel() if where is None else values[where > 0]
-        return int(np.partition(few, place)[place])
-    counts = np.asarray(cv2.calcHist([values], [0], where, [256], [0, 256]), np.float64).ravel()
-    return int(np.searchsorted(counts.cumsum(), share * size))
+    return compiled.quantile(values, share, where)
 
 
 def _coarse(grey: Grey) -> Grey:
@@ -219,14 +199,7 @@ def _edge(view: Grey) -> int:
 
     Lit unevenly, paper gets darker gradually; at a frame it does so at once.
     """
-    depth = max(2, round(_EDGE * len(view)))
-    if len(view) < _SMALLEST_FRAMED:
-        return 0
-    width = view.shape[1]
-    along, middle = int(_ALONG * width), width // 2
-    outer = int(np.partition(view[:depth], along, axis=1)[:, along].min())
-    inner, further = (int(np.partition(view[row], middle)[middle]) for row in (depth, 2 * depth))
-    return depth if inner - outer > 2 * abs(further - inner) + _EDGE_STEP else 0
+    return compiled.edge(view)
 
 
 def _inside(coarse: Grey) -> Grey:
@@ -276,24 +249,12 @@ def levels_of(ink: Grey, least: int = 1) -> Levels:
 
     `least` is the least level that weak ink may have.
     """
-    otsu = int(cv2.threshold(ink, 0, 255, cv2.THRESH_OTSU)[0])
-    sure = u8(cv2.dilate((ink > otsu).view(np.uint8), np.ones((3, 3), np.uint8)))
-    floor = quantile(ink, 0.9, 1 - sure)
-    strong = max(otsu, FAINTEST)
-    if max(ink.shape) > _TINY_SIDE:  # in smaller ones even the strokes are that pale
-        traces = cv2.countNonZero(cv2.inRange(ink, 1, _TRACE))
-        least = _TRACE if traces > _RINGING * cv2.countNonZero(sure) else least
-    return Levels(floor, min(max(3 * floor, least), max(1, strong // 2)), strong)
+    return Levels(*compiled.levels(ink, least))
 
 
 def separability(values: Grey) -> float:
     """Return which share of the variance two classes explain, Otsu's (1979) measure: 1 for two levels."""
-    upper = u8(cv2.threshold(values, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1]).reshape(values.shape)
-    share = cv2.countNonZero(upper) / upper.size
-    mean, deviation = (float(np.asarray(value).item()) for value in cv2.meanStdDev(values))
-    if not 0 < share < 1 or deviation == 0:
-        return 0.0
-    return share / (1 - share) * ((cv2.mean(values, upper)[0] - mean) / deviation) ** 2
+    return compiled.separability(values)
 
 
 def variation(plane: Grey) -> float:
@@ -301,6 +262,4 @@ def variation(plane: Grey) -> float:
 
     Each px of a stroke has two edges, so the variation measures its length, blurred or not.
     """
-    levels = cv2.copyMakeBorder(plane, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0).astype(np.float32)
-    across, down = levels[:-1, 1:] - levels[:-1, :-1], levels[1:, :-1] - levels[:-1, :-1]
-    return float(cv2.magnitude(across, down).sum(dtype=np.float64))
+    return compiled.variation(plane)

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_classify import compiled
 from batch_classify.ink import Grey, Mask
 
 Labels = NDArray[np.integer]
@@ -69,11 +70,8 @@ def pieces_of(found: Components, ink: Grey, strong: int) -> list[Piece]:
     """
     labels, stats = found
     height, width = labels.shape
-    numbers, levels = labels.ravel(), ink.ravel()
-    held = np.bincount(numbers[np.flatnonzero(levels > strong)], minlength=len(stats)) > 0
-    held[0] = False  # the paper
-    places = np.flatnonzero(numbers)
-    inks = np.where(held, np.bincount(numbers[places], levels[places], len(stats)), 0)
+    inks, held = compiled.weigh(labels, ink, strong, len(stats))
+    inks *= held
     pieces = []
     for index in np.argsort(-inks, kind="stable")[: min(_MOST, np.count_nonzero(held))].tolist():
         x, y, w, h, area = stats[index].tolist()

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from math import pi, sqrt
 
-import cv2
 import numpy as np
 
-from batch_classify.ink import Box, Grey, Mask, quantile, u8
+from batch_classify import compiled
+from batch_classify.ink import Box, Grey, Mask
 
 _SMALL = 10  # px of the longer side; a digit of 12 can still be read as well as any
 _FAINT = 35  # levels of ink; 20 are taken for bare paper
 _BLURRED = 0.045  # of the longer side: blur beyond which digits are misread; of thin strokes it seems less
 _LARGE = 33  # px of the longer side; in smaller digits blur cannot be told from few pixels
-_STEEPEST = 0.98  # of the slopes are no steeper than an edge's middle
 _CUT = 0.3  # of the longer side that lies along one border, as no stroke's end does
 
 
@@ -53,8 +52,7 @@ def steepest_of(ink: Grey, box: Box) -> int:
         return 0
     x, y, width, height = box
     around = ink[max(0, y - 2) : y + height + 2, max(0, x - 2) : x + width + 2]
-    slopes = (cv2.Sobel(around, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1)))
-    return quantile(u8(cv2.convertScaleAbs(cv2.magnitude(*slopes))), _STEEPEST)
+    return compiled.steepest(around)
 
 
 def _is_cut(ink: Grey, mask: Mask, clear: float, longer: int) -> bool:

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_classify import compiled
 from batch_classify.ink import Grey, Mask, quantile, u8
 from batch_classify.pieces import components
 
@@ -28,7 +29,6 @@ _ACCOMPANIED = 0.4  # of what lies beside a line is ink, at most
 _SMALLEST_RULED = 24  # px
 _PARTS = 6  # of a line: it shows in all of them, which writing does not
 _SAMPLE = 40  # rows tell how much ink the bare paper has
-_FEWEST = 3  # px a part
 _EVEN = 1.4  # times its faintest part: a line is no darker in most parts
 _FAINT = 0.5  # of the darkest ink: one line or two are that pale, or may be part of the digit
 _ALIKE = 2  # times the usual line: the lines of a grid are no darker
@@ -42,7 +42,7 @@ def without_faint_rules(ink: Grey) -> Grey:
     In a row with a line, most px of each part are inked as strongly as the line is. That is subtracted,
     so that a stroke across it stays.
     """
-    if not _reaches_ends(ink):
+    if not compiled.may_hold_faint_rules(ink):
         return ink
     height, width = ink.shape
     rows = _promising(_means(u8(cv2.transpose(ink))), width)
@@ -55,13 +55,6 @@ def without_faint_rules(ink: Grey) -> Grey:
         if left is not turned:
             ink = np.ascontiguousarray(left.T)
     return ink
-
-
-def _reaches_ends(ink: Grey) -> bool:
-    """Whether an ink plane [h, w] is large enough for lines, and has ink at its ends."""
-    if min(ink.shape) < _PARTS * _FEWEST:
-        return False
-    return max(int(ink[[0, 1, -2, -1]].max()), int(ink[:, [0, 1, -2, -1]].max())) >= _FAINTEST
 
 
 def _means(ink: Grey) -> Grey:

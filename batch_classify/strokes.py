@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from batch_classify import compiled
 from batch_classify.ink import (
     Box,
     Grey,
@@ -175,8 +176,7 @@ def _middle(mask: Mask) -> Mask:
 
 def half_width(kept: Mask, box: Box) -> float:
     """Return how far the innermost px of a mask [h, w], all in the box, is from its edge, in px."""
-    padded = cv2.copyMakeBorder(kept[_around(box, 0)], 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    return float(cv2.distanceTransform(padded, cv2.DIST_L2, 3).max())
+    return compiled.half_width(kept[_around(box, 0)])
 
 
 def _beside(ink: Grey, kept: Mask, box: Box, ruled: Mask) -> int:

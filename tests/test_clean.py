@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from batch_classify import clean
 from batch_classify.clean import clean_digit
 from batch_classify.ink import Grey
 from batch_classify.preprocess import SIDE, long_way, preprocess
@@ -216,13 +215,6 @@ def blotched(shape: tuple[int, int], seed: int, levels: int, digit: bool) -> Gre
         ink = cv2.resize(drawn(seed, min(shape)), shape[::-1])
         picture = np.minimum(picture // 16 + 239, ink)
     return np.asarray(picture, np.uint8)
-
-
-def test_without_what_was_compiled_there_is_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where clean.c was not compiled, the error names the file and says what to do."""
-    monkeypatch.setattr(clean.sysconfig, "get_config_var", lambda name: ".none")
-    with pytest.raises(ImportError, match=r"_clean\.none is missing .* install batch-classify again"):
-        clean._compiled()
 
 
 def test_mnist_like_pictures_stay_as_they_are() -> None:

@@ -1,0 +1,178 @@
+"""What is compiled: the steps on pixels that cost the most, in C (`c/`), called through ctypes.
+
+`setup.py` compiles them when the program is installed. Takes and gives NumPy arrays; the modules that call in
+here say what the values mean. Planes are uint8 [height, width]. Does not keep any state.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sysconfig
+from ctypes import c_double, c_int, c_int32, c_ssize_t, c_void_p
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Plane = NDArray[np.uint8]
+
+LARGEST = 192  # px: LARGEST in c/planes.h
+
+
+class Box(ctypes.Structure):
+    """`Box` in planes.h."""
+
+    _fields_ = tuple((name, c_int32) for name in ("x", "y", "width", "height"))
+
+
+class Levels(ctypes.Structure):
+    """`Levels` in planes.h."""
+
+    _fields_ = tuple((name, c_int32) for name in ("floor", "weak", "strong"))
+
+
+class Digit(ctypes.Structure):
+    """`Digit` in clean.c."""
+
+    _fields_ = (
+        *((name, c_int32) for name in ("checks", "prepared", "height", "width")),
+        ("box", Box),
+        *((name, c_int32) for name in ("dark", "weak", "steepest")),
+        *((name, c_double) for name in ("ink", "variation")),
+    )
+
+
+def load() -> ctypes.CDLL:
+    """Load what was compiled. Raises ImportError where that is missing, or cannot run here."""
+    path = Path(__file__).with_name(f"_compiled{sysconfig.get_config_var('EXT_SUFFIX')}")
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise ImportError(
+            f"{path} is missing or cannot be used ({error}); install batch-classify again", name=__name__
+        ) from error
+    for name, arguments in _ARGUMENTS.items():
+        getattr(library, name).argtypes = [*arguments]
+    for name in ("variation", "half_width_of", "separability_of_all"):
+        getattr(library, name).restype = c_double
+    for name in ("levels_of", "weigh"):
+        getattr(library, name).restype = None
+    return library
+
+
+_PLANE = (c_void_p, c_int, c_int)
+_ARGUMENTS = {
+    "on_bare_paper": _PLANE,
+    "digit_on_bare_paper": (*_PLANE, c_void_p, c_void_p, c_void_p),
+    "digit_on_noisy_paper": (*_PLANE, c_void_p, c_void_p, c_void_p),
+    "ink_on_flat_paper": (c_void_p, c_int, c_int, c_void_p),
+    "edge": (*_PLANE, c_ssize_t, c_ssize_t),
+    "quantile_of": (c_void_p, c_int, c_double),
+    "quantile_where": (c_void_p, c_void_p, c_int, c_double),
+    "levels_of": (*_PLANE, c_int, c_void_p),
+    "variation": _PLANE,
+    "half_width_of": (c_void_p, c_int, c_void_p),
+    "separability_of_all": (c_void_p, c_int),
+    "steepest_of": (c_void_p, c_int, c_void_p),
+    "weigh": (c_void_p, c_int, c_void_p, c_int, c_int, c_void_p, c_void_p),
+    "may_hold_faint_rules": _PLANE,
+}
+_C = load()
+
+
+def digit_on_paper(scan: Plane, *, bare: bool) -> tuple[Digit, Plane, Plane] | None:
+    """Find the only digit of a scan; return it with the ink plane and the glyph in its box.
+
+    On bare paper, the scan is at most `LARGEST` px long.
+    """
+    find = _C.digit_on_bare_paper if bare else _C.digit_on_noisy_paper
+    shape = scan.shape if bare else (LARGEST, LARGEST)
+    ink, glyph, digit = np.empty(shape, np.uint8), np.empty(shape, np.uint8), Digit()
+    if not find(_at(scan), *scan.shape, _at(ink), _at(glyph), ctypes.addressof(digit)):
+        return None
+    return digit, _first(ink, digit.height, digit.width), _first(glyph, digit.box.height, digit.box.width)
+
+
+def on_bare_paper(scan: Plane) -> bool:
+    """Whether a scan is flat paper of its corner's level, but for what may be a digit."""
+    return bool(_C.on_bare_paper(_at(scan), *scan.shape))
+
+
+def ink_on_flat_paper(scan: Plane, paper: int) -> tuple[Plane, bool]:
+    """Return the ink plane of a scan on paper of one level, and whether the ink is lighter."""
+    scan = np.ascontiguousarray(scan)
+    ink = np.empty_like(scan)
+    light = _C.ink_on_flat_paper(_at(scan), scan.size, paper, _at(ink))
+    return ink, bool(light)
+
+
+def edge(view: Plane) -> int:
+    """Return how many rows at the top of a picture, seen from any side, a dark line of a frame lies in."""
+    return int(_C.edge(_at(view), *view.shape, *view.strides))
+
+
+def quantile(values: Plane, share: float, where: Plane | None = None) -> int:
+    """Return the least level that a share of the values of any shape do not exceed, where the mask says."""
+    values = np.ascontiguousarray(values)
+    if where is None:
+        return int(_C.quantile_of(_at(values), values.size, share))
+    return int(_C.quantile_where(_at(values), _at(np.ascontiguousarray(where)), values.size, share))
+
+
+def levels(ink: Plane, least: int) -> tuple[int, int, int]:
+    """Return the floor of an ink plane, and its levels of weak and strong ink."""
+    ink, found = np.ascontiguousarray(ink), Levels()
+    _C.levels_of(_at(ink), *ink.shape, least, ctypes.addressof(found))
+    return found.floor, found.weak, found.strong
+
+
+def variation(plane: Plane) -> float:
+    """Return the total variation of a plane with nothing around it."""
+    plane = np.ascontiguousarray(plane)
+    return float(_C.variation(_at(plane), *plane.shape))
+
+
+def half_width(mask: Plane) -> float:
+    """Return how far the innermost px of a mask is from what is none, with nothing around it."""
+    mask = np.ascontiguousarray(mask)
+    height, width = mask.shape
+    return float(_C.half_width_of(_at(mask), width, ctypes.addressof(Box(0, 0, width, height))))
+
+
+def separability(values: Plane) -> float:
+    """Return which share of the variance of values of any shape two classes explain."""
+    values = np.ascontiguousarray(values)
+    return float(_C.separability_of_all(_at(values), values.size))
+
+
+def steepest(plane: Plane) -> int:
+    """Return the slope that all but a fiftieth of the slopes of a plane do not exceed."""
+    plane = np.ascontiguousarray(plane)
+    height, width = plane.shape
+    return int(_C.steepest_of(_at(plane), width, ctypes.addressof(Box(0, 0, width, height))))
+
+
+def weigh(
+    labels: NDArray[np.integer], ink: Plane, strong: int, count: int
+) -> tuple[NDArray[np.float64], Plane]:
+    """Return how much ink each of `count` labelled components has, and whether some of it is strong."""
+    inks, held = np.zeros(count), np.zeros(count, np.uint8)
+    ink = np.ascontiguousarray(ink)
+    _C.weigh(_at(labels), labels.itemsize, _at(ink), ink.size, strong, _at(inks), _at(held))
+    return inks, held
+
+
+def may_hold_faint_rules(ink: Plane) -> bool:
+    """Whether `rules.without_faint_rules` may take something out of an ink plane."""
+    return bool(_C.may_hold_faint_rules(_at(np.ascontiguousarray(ink)), *ink.shape))
+
+
+def _at(array: NDArray[np.generic]) -> int:
+    """Return where an array lies, in half the time of `array.ctypes.data`."""
+    address: int = array.__array_interface__["data"][0]
+    return address
+
+
+def _first(room: Plane, height: int, width: int) -> Plane:
+    """Return the plane that begins where the room for it does."""
+    return room.reshape(-1)[: height * width].reshape(height, width)

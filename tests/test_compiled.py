@@ -1,0 +1,132 @@
+"""What is compiled does to any pixels what OpenCV and NumPy do to them, more slowly."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from batch_classify import compiled
+from batch_classify.compiled import Plane
+
+sides = st.integers(1, 70)
+planes = st.tuples(sides, sides).flatmap(lambda shape: arrays(np.uint8, shape))
+masks = planes.map(lambda plane: np.asarray(plane > 100, np.uint8))
+
+
+@given(planes, st.floats(0, 1))
+def test_a_quantile_is_a_level_that_a_share_does_not_exceed(plane: Plane, share: float) -> None:
+    """It is the least such level, of all of them and of those under a mask."""
+    mask = np.asarray(plane % 3 == 0, np.uint8)
+    for values, level in (
+        (plane.ravel(), compiled.quantile(plane, share)),
+        (plane[mask > 0], compiled.quantile(plane, share, mask)),
+    ):
+        ranked = np.sort(values)
+        place = max(0, int(np.ceil(share * len(ranked))) - 1)
+        assert level == (ranked[place] if len(ranked) else 0)
+
+
+@given(planes)
+def test_otsus_level_is_that_of_opencv(plane: Plane) -> None:
+    """What is surely ink is told by it, and so is the paper's floor."""
+    otsu = int(cv2.threshold(plane, 0, 255, cv2.THRESH_OTSU)[0])
+    floor, weak, strong = compiled.levels(plane, 1)
+    sure = cv2.dilate((plane > otsu).astype(np.uint8), np.ones((3, 3), np.uint8))
+    assert strong == max(otsu, 10)
+    assert floor == compiled.quantile(plane, 0.9, np.asarray(1 - sure, np.uint8))
+    assert 1 <= weak <= max(1, strong // 2)
+
+
+@given(planes)
+def test_the_variation_is_the_sum_of_all_slopes(plane: Plane) -> None:
+    """Around the plane nothing is inked."""
+    levels = np.pad(plane, 1).astype(np.float64)
+    slopes = np.hypot(levels[:-1, 1:] - levels[:-1, :-1], levels[1:, :-1] - levels[:-1, :-1])
+    assert compiled.variation(plane) == pytest.approx(slopes.sum(), rel=1e-5)
+
+
+@given(masks)
+def test_half_a_width_is_opencvs_distance(mask: Plane) -> None:
+    """The px farthest from the edge of the mask is as far as OpenCV says."""
+    padded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    distances = cv2.distanceTransform(padded, cv2.DIST_L2, 3)
+    assert compiled.half_width(mask) == pytest.approx(distances.max(), abs=1e-3)
+
+
+@given(planes)
+def test_separability_is_the_share_of_variance_between_two_classes(plane: Plane) -> None:
+    """Otsu's measure, from 0 to 1."""
+    otsu = cv2.threshold(plane, 0, 255, cv2.THRESH_OTSU)[0]
+    lower, upper = plane[plane <= otsu].astype(float), plane[plane > otsu].astype(float)
+    share = compiled.separability(plane)
+    if not lower.size or not upper.size:
+        assert share == 0
+    else:
+        between = lower.size * upper.size / plane.size**2 * (upper.mean() - lower.mean()) ** 2
+        assert share == pytest.approx(between / plane.var(), abs=1e-6)
+
+
+@given(st.tuples(st.integers(3, 40), st.integers(3, 40)).flatmap(lambda shape: arrays(np.uint8, shape)))
+def test_the_steepest_slope_is_sobels(plane: Plane) -> None:
+    """All but a fiftieth of the slopes do not exceed it, by a level of rounding."""
+    slopes = (cv2.Sobel(plane, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1)))
+    steep = np.asarray(cv2.convertScaleAbs(cv2.magnitude(*slopes)), np.uint8)
+    assert abs(compiled.steepest(plane) - compiled.quantile(steep, 0.98)) <= 1
+
+
+@given(masks, st.integers(0, 254))
+def test_components_are_weighed(mask: Plane, strong: int) -> None:
+    """Each has the sum of its ink, and is held if some of it is strong; with labels of either depth."""
+    ink = np.asarray(np.random.default_rng(0).integers(0, 256, mask.shape), np.uint8)
+    for depth in (cv2.CV_16U, cv2.CV_32S):
+        count, labels = cv2.connectedComponents(mask, ltype=depth)
+        inks, held = compiled.weigh(np.asarray(labels), ink, strong, count)
+        for label in range(1, count):
+            assert inks[label] == ink[labels == label].sum()
+            assert bool(held[label]) == bool((ink[labels == label] > strong).any())
+        assert inks[0] == held[0] == 0
+
+
+@given(planes, st.integers(0, 255))
+def test_ink_is_what_is_darker_or_lighter(plane: Plane, paper: int) -> None:
+    """On paper of one level, whichever is more; stretched unless the paper is black or white."""
+    ink, light = compiled.ink_on_flat_paper(plane, paper)
+    signed = plane.astype(int) - paper
+    assert light == (-signed.clip(max=0).sum() < signed.clip(min=0).sum())
+    plain = (signed if light else -signed).clip(min=0)
+    white = 255 - paper if light else paper
+    scale = 255 / max(white, 45) if 0 < white < 255 else 1
+    assert np.abs(ink - (plain * scale).clip(max=255)).max() <= 0.51
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_the_edge_of_a_frame_is_seen_from_any_side(turns: int) -> None:
+    """A dark line along one side of a picture is found from there, and from nowhere else."""
+    picture = np.full((40, 50), 200, np.uint8)
+    picture[:2] = 60
+    views = [np.rot90(picture, turn) for turn in range(4)]
+    assert (compiled.edge(views[turns]) > 0) == (turns == 0)
+    assert compiled.edge(np.rot90(views[turns], -turns)) > 0
+
+
+def test_a_pale_line_through_everything_may_be_a_rule() -> None:
+    """Level or upright, it is seen; a digit alone is none."""
+    plane = np.zeros((60, 50), np.uint8)
+    plane[20:40, 20:28] = 220
+    assert not compiled.may_hold_faint_rules(plane)
+    level, upright = plane.copy(), plane.copy()
+    level[30] = np.maximum(level[30], 40)
+    upright[:, 40] = np.maximum(upright[:, 40], 40)
+    assert compiled.may_hold_faint_rules(level)
+    assert compiled.may_hold_faint_rules(upright)
+
+
+def test_without_what_was_compiled_there_is_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it was not compiled, the error names the file and says what to do."""
+    monkeypatch.setattr(compiled.sysconfig, "get_config_var", lambda name: ".none")
+    with pytest.raises(ImportError, match=r"_compiled\.none is missing .* install batch-classify again"):
+        compiled.load()
