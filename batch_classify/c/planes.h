@@ -50,6 +50,11 @@ double separability(const u8 *ink, int width, Box box);
 int steepest(const u8 *ink, int width, Box box);
 int ink_on_flat_paper(const u8 *scan, int size, int paper, u8 *ink);
 
+/* paper.c */
+void inked_ends(const u8 *scan, int height, int width, int ends[4]);
+void reduced(const u8 *scan, int width, int factor, u8 *small, int rows, int columns);
+int on_even_paper(const u8 *scan, int height, int width, u8 *ink);
+
 /* pieces.c */
 int piece_of(const Run *runs, int at);
 void join(Run *runs, int last, int *above);
