@@ -24,7 +24,8 @@ def noise(written: np.ndarray, count: int, seed: list[int]) -> np.ndarray:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Train for seconds, on noise."""
+    """Train for seconds, on noise, and in float32, since which format is faster depends on the load."""
+    monkeypatch.setattr("train.trainer.bf16_is_faster", lambda *_: False)
     monkeypatch.setattr("train.data.cluttered", noise)
     monkeypatch.setattr(judge, "_RECIPE", replace(judge._RECIPE, epochs=3, batch_size=32))
 
