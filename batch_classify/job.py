@@ -12,7 +12,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -369,7 +369,7 @@ def corrected(cards: Sequence[Card], answers: Corrections) -> list[Card]:
     """Return the cards with a human's answer on the rows that have one."""
     rows = [answers.on(card.row) for card in cards]
     return [
-        card if row is card.row else replace(card, row=row) for card, row in zip(cards, rows, strict=True)
+        card if row is card.row else card._replace(row=row) for card, row in zip(cards, rows, strict=True)
     ]
 
 
@@ -388,7 +388,7 @@ def _answered(pages: Sequence[Prepared], classifier: Classifier) -> list[Prepare
     new = [page.image for page in pages if page.image is not None and page.logits is None]
     logits = iter(classifier.model.logits(np.array(new, np.uint8)) if new else ())
     return [
-        page if page.image is None or page.logits is not None else replace(page, logits=next(logits))
+        page if page.image is None or page.logits is not None else page._replace(logits=next(logits))
         for page in pages
     ]
 

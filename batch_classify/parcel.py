@@ -6,9 +6,8 @@ Knows what a page is made of; not what it says, nor how it travels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from math import prod
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,7 @@ import numpy as np
 from batch_classify.decode import Grey
 from batch_classify.prepare import Prepared
 
-_NAMES = [field.name for field in fields(Prepared)]
-_AT = _NAMES.index("image")  # and the thumbnail comes next
-_PLAIN = attrgetter(*_NAMES[:_AT], *_NAMES[_AT + 2 :])
+_AT = Prepared._fields.index("image")  # and the thumbnail comes next
 
 Shape = tuple[int, ...] | None
 
@@ -39,7 +36,7 @@ def pack(pages: Sequence[Prepared]) -> Parcel:
     """Pack pages; `unpack` gives the same again."""
     pictures = [picture for page in pages for picture in (page.image, page.thumbnail) if picture is not None]
     return Parcel(
-        [_PLAIN(page) for page in pages],
+        [page[:_AT] + page[_AT + 2 :] for page in pages],
         [(_shape(page.image), _shape(page.thumbnail)) for page in pages],
         np.concatenate([picture.ravel() for picture in pictures]) if pictures else np.zeros(0, np.uint8),
     )

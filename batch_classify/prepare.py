@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +26,7 @@ from batch_classify.stamp import COARSE, Stamp
 _SMALL = 64 * 64  # pixels; larger scans gain little together, and would have to be kept meanwhile
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A page on its way to the network, or why it will not get there.
 
     `image` is uint8 [28, 28], or None for what could not be read: then `reason` and `detail` say why.
@@ -96,7 +96,7 @@ def _pages(file: str, contents: Contents, recall: Recall | None) -> Iterator[tup
     stamp = contents.stamp
     known = recall(file, contents.sha256) if recall and contents.sha256 else []
     if known:
-        yield from ((replace(page, stamp=stamp), None) for page in known)
+        yield from ((page._replace(stamp=stamp), None) for page in known)
         return
     for page in [contents.problem] if contents.problem else decode(contents.data or b"", DEFAULT_LIMITS):
         place = (file, contents.sha256, page.number, page.width, page.height)
@@ -104,8 +104,7 @@ def _pages(file: str, contents: Contents, recall: Recall | None) -> Iterator[tup
 
 
 def _seen(page: Prepared, grey: Grey, seen: Picture) -> Prepared:
-    return replace(
-        page,
+    return page._replace(
         reason=seen.finding,
         detail=seen.detail,
         image=seen.image,

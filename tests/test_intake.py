@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -66,7 +65,7 @@ def take_in(
     pages = []
     for batch in intake(root, NAMES, size=2, workers=workers, ledger=ledger, settle=settle):
         if ledger:
-            ledger.keep([page if page.image is None else replace(page, logits=LOGITS) for page in batch])
+            ledger.keep([page if page.image is None else page._replace(logits=LOGITS) for page in batch])
         pages += batch
     return pages
 

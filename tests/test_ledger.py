@@ -6,7 +6,6 @@ import pickle
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ IMAGE = np.arange(784, dtype=np.uint16).astype(np.uint8).reshape(28, 28)
 THUMBNAIL = np.arange(96 * 40, dtype=np.uint16).astype(np.uint8).reshape(40, 96)
 LOGITS = np.linspace(-3, 9, 10, dtype=np.float32)
 DIGIT = Prepared("a.png", "ab" * 32, None, 960, 400, None, "", IMAGE, THUMBNAIL, LOGITS, STAMP)
-BLANK = replace(DIGIT, file="b.tif", sha256="cd" * 32, page=1, reason=Reason.BLANK)
+BLANK = DIGIT._replace(file="b.tif", sha256="cd" * 32, page=1, reason=Reason.BLANK)
 BROKEN = Prepared("b.tif", "cd" * 32, 2, 5, None, Reason.UNREADABLE, "cut short \udce9", stamp=STAMP)
 VANISHED = Prepared("c.png", "", None, None, None, Reason.VANISHED, "gone")
 
@@ -62,7 +61,7 @@ def test_an_unchanged_file_comes_back_whole(ledger: Open) -> None:
             assert np.array_equal(getattr(found, name), getattr(kept, name)) or getattr(kept, name) is None
         plain = {"image": None, "thumbnail": None, "logits": None, "stamp": None, "stored": False}
         detail = found.detail.replace(r"\udce9", "\udce9")
-        assert replace(found, **plain, detail=detail) == replace(kept, **plain)
+        assert found._replace(**plain, detail=detail) == kept._replace(**plain)
         assert found.stored
 
 
@@ -96,7 +95,7 @@ def test_a_known_content_is_found_under_any_name(ledger: Open) -> None:
 def test_without_a_stamp_only_the_content_is_known(ledger: Open) -> None:
     """A file read so soon after a touch that its times prove nothing is not unchanged by them."""
     opened = ledger()
-    opened.keep([replace(DIGIT, stamp=None)])
+    opened.keep([DIGIT._replace(stamp=None)])
     assert not opened.unchanged("a.png", STAMP)
     assert opened.recall("a.png", DIGIT.sha256)
 
@@ -116,7 +115,7 @@ def test_another_model_sees_the_pages_and_not_the_answer(ledger: Open) -> None:
     (page,) = other.unchanged("a.png", STAMP)
     assert page.logits is None
     assert not page.stored
-    other.keep([replace(page, logits=-LOGITS)])
+    other.keep([page._replace(logits=-LOGITS)])
     assert np.array_equal(other.unchanged("a.png", STAMP)[0].logits, -LOGITS)
     assert np.array_equal(ledger().unchanged("a.png", STAMP)[0].logits, LOGITS)
 
@@ -219,7 +218,7 @@ def test_a_full_disk_is_no_damage(tmp_path: Path, ledger: Open, warnings: list[s
     (pages,) = opened._connection.execute("PRAGMA page_count").fetchone()
     opened._connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(JobError, match="full") as refusal:
-        opened.keep([replace(BLANK, sha256=f"{number:064x}") for number in range(9)])
+        opened.keep([BLANK._replace(sha256=f"{number:064x}") for number in range(9)])
     assert refusal.value.code is ExitCode.OUTPUT
     assert ledger().unchanged("a.png", STAMP)
     assert warnings == []

@@ -6,7 +6,6 @@ import hashlib
 import os
 import pickle
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -94,7 +93,7 @@ def test_a_content_that_is_known_is_not_decoded(root: Path) -> None:
         os.utime(root / name, ns=(1, 1))
 
     def recall(file: str, sha256: str) -> list[Prepared]:
-        return [replace(known, file=file, detail="recalled")] if sha256 == known.sha256 else []
+        return [known._replace(file=file, detail="recalled")] if sha256 == known.sha256 else []
 
     pages = prepare_all(root, ["renamed.png", "pages.tif", "gone.png"], recall)
     assert [page.file for page in pages] == ["renamed.png", "pages.tif", "pages.tif", "gone.png"]

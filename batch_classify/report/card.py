@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -13,8 +13,7 @@ from batch_classify.row import Row
 _SIDE = 128  # pixels; a digit in a form's cell is read with ease, and its surroundings are there
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(NamedTuple):
     """A row with its pictures, where it has any.
 
     `scan` is a `thumbnail` of the page, uint8 [height, width]; `seen` is what the model was shown,
