@@ -13,7 +13,7 @@ import pytest
 
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.ledger import DAMAGED, LEDGER, Edition, Ledger
-from batch_classify.prepare import Prepared
+from batch_classify.prepare import Known, Prepared
 from batch_classify.row import Reason
 from batch_classify.stamp import Stamp
 
@@ -82,14 +82,27 @@ def test_the_same_name_below_another_folder_is_another_file(ledger: Open) -> Non
 
 
 def test_a_known_content_is_found_under_any_name(ledger: Open) -> None:
-    """A renamed file has its pages; what is new has none. A copy for another process finds the same."""
+    """A renamed file has its pages; what is new has none. Another process can be told which are there."""
+    opened = ledger()
+    opened.keep([DIGIT, BROKEN])
+    (page,) = opened.recall("renamed.png", DIGIT.sha256)
+    assert (page.file, page.stored) == ("renamed.png", True)
+    assert opened.recall("renamed.png", "ef" * 32) == []
+    reader = pickle.loads(pickle.dumps(opened.reader()))
+    for knows in (opened.knows, reader):
+        assert knows([DIGIT.sha256, "ef" * 32, BROKEN.sha256]) == {DIGIT.sha256, BROKEN.sha256}
+        assert not knows([])
+
+
+def test_a_copy_is_unchanged_from_then_on(ledger: Open) -> None:
+    """Of a file whose content is there, only the stamp is kept, and it has that content's pages."""
     opened = ledger()
     opened.keep([DIGIT])
-    reader = pickle.loads(pickle.dumps(opened.reader()))
-    for recall in (opened.recall, reader):
-        (page,) = recall("renamed.png", DIGIT.sha256)
-        assert (page.file, page.stored) == ("renamed.png", True)
-        assert recall("renamed.png", "ef" * 32) == []
+    other = STAMP._replace(inode=43)
+    opened.keep([], [Known("copy.png", DIGIT.sha256, other), Known("young.png", DIGIT.sha256, None)])
+    (page,) = opened.unchanged("copy.png", other)
+    assert np.array_equal(page.image, IMAGE)
+    assert not opened.unchanged("young.png", other)
 
 
 def test_without_a_stamp_only_the_content_is_known(ledger: Open) -> None:
@@ -128,6 +141,7 @@ def test_other_versions_see_nothing(ledger: Open) -> None:
     other.keep([DIGIT])
     assert other.unchanged("a.png", STAMP)
     assert not ledger().unchanged("a.png", STAMP)
+    assert not ledger().knows([DIGIT.sha256])
 
 
 def test_fresh_finds_nothing_and_keeps_all(ledger: Open) -> None:
@@ -136,19 +150,11 @@ def test_fresh_finds_nothing_and_keeps_all(ledger: Open) -> None:
     fresh = ledger(fresh=True)
     assert not fresh.unchanged("a.png", STAMP)
     assert not fresh.recall("a.png", DIGIT.sha256)
-    assert fresh.reader() is None
+    assert not fresh.knows([DIGIT.sha256])
+    assert not fresh.reader()([DIGIT.sha256])
     assert ledger().unchanged("a.png", STAMP)
     fresh.keep([BLANK, BROKEN])
     assert len(ledger().unchanged("b.tif", STAMP)) == 2
-
-
-def test_it_counts_what_it_already_had(ledger: Open) -> None:
-    """`remembered` grows by the pages that came out of it, not by the new ones."""
-    opened = ledger()
-    opened.keep([DIGIT, BLANK, BROKEN])
-    assert opened.remembered == 0
-    opened.keep(opened.unchanged("b.tif", STAMP))
-    assert opened.remembered == 2
 
 
 def rubbish(path: Path) -> None:
@@ -206,8 +212,7 @@ def test_a_reader_of_a_damaged_ledger_knows_nothing(tmp_path: Path, ledger: Open
     reader = opened.reader()
     opened.close()
     rubbish(tmp_path / LEDGER)
-    assert reader is not None
-    assert reader("a.png", DIGIT.sha256) == []
+    assert not reader([DIGIT.sha256])
     assert not (tmp_path / DAMAGED).exists()
 
 
