@@ -86,9 +86,10 @@ def _read(
     if workers > 0:
         work = partial(_packed, partial(prepare_new, root, knows=ledger.reader() if ledger else _nothing))
         for parcels in in_order(work, chunks, workers, partial(_crashed, root)):
+            unpacked = [unpack(parcel) for parcel in parcels]
             yield (
-                [page for parcel, _ in parcels for page in unpack(parcel)],
-                [copy for _, known in parcels for copy in known],
+                [page for pages, _ in unpacked for page in pages],
+                [copy for _, known in unpacked for copy in known],
             )
     else:
         prepare = partial(prepare_new, root, knows=ledger.knows if ledger else _nothing)
@@ -102,13 +103,12 @@ def _nothing(contents: Sequence[str]) -> Container[str]:
 
 def _packed(
     prepare: Callable[[Iterable[str]], tuple[list[Prepared], list[Known]]], files: Iterable[str]
-) -> list[tuple[Parcel, list[Known]]]:
-    pages, known = prepare(files)
-    return [(pack(pages), known)]
+) -> list[Parcel]:
+    return [pack(*prepare(files))]
 
 
-def _crashed(root: Path, file: str) -> tuple[Parcel, list[Known]]:
-    return pack([crashed(root, file)]), []
+def _crashed(root: Path, file: str) -> Parcel:
+    return pack([crashed(root, file)])
 
 
 def _chunks(files: Iterable[str], size: int) -> Iterator[Sequence[str]]:
