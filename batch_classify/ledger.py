@@ -63,7 +63,8 @@ CREATE TABLE answers (
 ) WITHOUT ROWID;
 """
 _PATH = "SELECT content FROM files WHERE (path, size, mtime_ns, ctime_ns, inode) = (?, ?, ?, ?, ?)"
-_KNOWN = "SELECT content FROM pages WHERE made_by = ? AND content IN"
+_ANSWERED = "SELECT content FROM answers WHERE read_by = ? AND content IN"
+_MADE = "SELECT content FROM pages WHERE made_by = ? AND content IN"
 _PAGES = """
 SELECT number, width, height, reason, detail, image, thumbnail, thumbnail_width, pages.checksum,
     logits, answers.checksum
@@ -277,10 +278,15 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _known(connection: sqlite3.Connection, edition: Edition, contents: Sequence[str]) -> set[str]:
-    # One statement, since each begins with a look at what others have written meanwhile.
-    asked = f"{_KNOWN} ({','.join('?' * len(contents))})"
-    found = connection.execute(asked, (edition.made_by, *map(bytes.fromhex, contents)))
-    return {content.hex() for (content,) in found}
+    # A statement for all, since each begins with a look at what others have written meanwhile. Answers take a
+    # tenth of the pages' room, so most are looked up there.
+    known = set[bytes]()
+    asked = {bytes.fromhex(content) for content in contents}
+    for edition_, select in ((edition.read_by, _ANSWERED), (edition.made_by, _MADE)):
+        left = asked - known
+        marks = ",".join("?" * len(left))
+        known.update(content for (content,) in connection.execute(f"{select} ({marks})", (edition_, *left)))
+    return {content.hex() for content in known}
 
 
 def _pages(connection: sqlite3.Connection, edition: Edition, file: str, content: bytes) -> list[Prepared]:
