@@ -63,7 +63,8 @@ def blocks(spool: Spool, page_bytes: int = PAGE_BYTES) -> Iterator[Block]:
     room = left
     seen, left = _seen_that_fit(spool, _distinct(entry for entry in urgent if entry.pictures.seen), left)
     settled = [entry for entry in entries if entry.settled]
-    by_chance = _distinct(sorted(entry for entry in settled if entry.pictures.seen)[::-1])
+    with_seen = [entry for entry in settled if entry.pictures.seen]
+    by_chance = _distinct(sorted(with_seen, key=lambda entry: entry.lot, reverse=True))
     sample, left = _seen_that_fit(spool, by_chance, left)
     # As the contact sheet shows them, so that a screen of it needs few sheets.
     seen += sorted(sample, key=lambda entry: (entry.label, entry.urgency))
