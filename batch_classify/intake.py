@@ -21,12 +21,15 @@ from batch_classify.pool import in_order
 from batch_classify.prepare import Known, Prepared, crashed, deferred, prepare_new
 from batch_classify.stamp import Stamp
 
+_PARTS = 64  # of what was given out, one is what a worker may have at the end while the others have nothing
+
 
 def intake(
     root: Path,
     files: Iterable[str],
     *,
     size: int,
+    most: int | None = None,
     workers: int,
     ledger: Ledger | None = None,
     settle: float = 0.0,
@@ -34,6 +37,7 @@ def intake(
 ) -> Generator[list[Prepared | Known], None, None]:
     """Yield the pages of the files below `root`, `size` files at a time; with no workers this process reads.
 
+    Of a large folder it is ever more files, up to `most`, since each time costs as much as some small files.
     Files that were touched in the last `settle` seconds are deferred, whatever is known of them. Nothing is
     read of a file that the ledger finds unchanged, and nothing decoded of a content that it knows; one that
     is `answered` comes without its pages.
@@ -43,7 +47,7 @@ def intake(
     all_new = not settle and not (ledger and ledger.holds_files())
 
     def to_read() -> Iterator[Sequence[str]]:
-        for chunk in _chunks(files, size):
+        for chunk in chunks(files, size, most or size):
             looked_at = () if all_new else chunk
             unread = {file: pages for file in looked_at if (pages := _unread(root, file, ledger, settle))}
             at_hand.append((chunk, unread))
@@ -111,7 +115,9 @@ def _crashed(root: Path, file: str) -> Parcel:
     return pack([crashed(root, file)])
 
 
-def _chunks(files: Iterable[str], size: int) -> Iterator[Sequence[str]]:
-    files = iter(files)
-    while chunk := tuple(islice(files, size)):
+def chunks(files: Iterable[str], size: int, most: int) -> Iterator[Sequence[str]]:
+    """Yield some files at a time: `size`, or a small part of those so far, so that no worker ends late."""
+    files, given = iter(files), 0
+    while chunk := tuple(islice(files, max(size, min(most, given // _PARTS)))):
         yield chunk
+        given += len(chunk)

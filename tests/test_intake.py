@@ -10,10 +10,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from batch_classify import decode as decode_module
 from batch_classify import prepare as prepare_module
-from batch_classify.intake import intake
+from batch_classify.intake import chunks, intake
 from batch_classify.ledger import Edition, Ledger
 from batch_classify.prepare import Known, Prepared
 from batch_classify.row import Reason
@@ -135,6 +137,16 @@ def test_workers_know_contents_too(root: Path, ledger: Ledger) -> None:
     """A worker asks the ledger before it decodes; these files are too young to be known by their stamps."""
     take_in(root, ledger)
     assert all(page.stored and page.logits is not None for page in take_in(root, ledger, workers=2))
+
+
+@given(st.integers(0, 40_000), st.integers(1, 100), st.integers(1, 600))
+def test_large_folders_are_cut_into_larger_chunks(files: int, size: int, most: int) -> None:
+    """Each file is in one chunk, in order; all are full, but for the last; none is a large part of all."""
+    found = list(chunks(map(str, range(files)), size, most))
+    assert [name for chunk in found for name in chunk] == [str(number) for number in range(files)]
+    lengths = [len(chunk) for chunk in found]
+    assert all(size <= length <= max(size, most, 1) for length in lengths[:-1])
+    assert all(length <= max(size, files / 64) for length in lengths)
 
 
 def test_what_is_answered_comes_without_its_pages(root: Path, ledger: Ledger) -> None:
