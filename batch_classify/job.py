@@ -397,7 +397,9 @@ def answer(pages: Sequence[Prepared], classifier: Classifier) -> list[Card]:
 def _answered(pages: Sequence[Prepared], classifier: Classifier) -> list[Prepared]:
     """Show the network the pictures that it has not seen."""
     new = [page.image for page in pages if page.image is not None and page.logits is None]
-    logits = iter(classifier.model.logits(np.array(new, np.uint8)) if new else ())
+    size = BATCH[classifier.model.device]  # more at a time would be no faster, and take more memory
+    parts = (np.array(new[at : at + size], np.uint8) for at in range(0, len(new), size))
+    logits = (row for part in parts for row in classifier.model.logits(part))
     return [
         page if page.image is None or page.logits is not None else page._replace(logits=next(logits))
         for page in pages
