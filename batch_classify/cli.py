@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import re
 import stat
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 # Plain help and usage errors: in frames they took more than twice as long to start (experiment 26).
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
+_SWITCH = 0.0005  # seconds; a worker waits ten times as long for who takes in its parcel, by default
 _FORMATS = ("csv", "html", "json", "parquet")
 _LOG_FORMATS = ("text", "json")
 # Each is a module, so that to add one is to add a file.
@@ -236,6 +238,7 @@ def classify(
             classifier = Classifier.load(model, device, review_below, target_error)
             gc.freeze()  # all that is loaded stays: no need to look for garbage in it, not even at the end
             gc.enable()
+            sys.setswitchinterval(_SWITCH)
             report = job.Report(
                 probabilities=probabilities,
                 page="html" in formats,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -66,8 +66,7 @@ class Corrections:
         answer = self._answers.get((row.sha256, row.page)) if row.sha256 else None
         if answer is None:
             return row
-        return replace(
-            row,
+        return row._replace(
             status=Status.REVIEWED,
             reason=Reason.NOT_A_DIGIT if answer.label is None else None,
             detail="",

@@ -6,6 +6,7 @@ Knows a model's temperature and thresholds; knows nothing of pictures, files or 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,7 @@ from numpy.typing import NDArray
 from batch_classify.row import NO_DIGIT, Reason, Row, Status
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(NamedTuple):
     """What one picture says; `None` where no digit is claimed.
 
     `confidence` and `second_confidence` are calibrated probabilities, 0 to 1; `probabilities` are those

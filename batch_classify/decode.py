@@ -20,7 +20,7 @@ from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from importlib import import_module
 from math import inf
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -51,8 +51,7 @@ _REDUCED = {
 _ORIENTATION, _PHOTOMETRIC, _WHITE_IS_ZERO = 0x0112, 0x0106, 0
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """One picture of a file, or why it could not be read.
 
     `grey` is the luminance, uint8 [h, w], black 0, upright; of a large JPEG it is reduced. `width` and
@@ -78,8 +77,7 @@ class Limits:
     pages: int = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(NamedTuple):
     """A file's bytes, or the problem that kept them from being read; and where possible their hash.
 
     `stamp` is the file's while it was read, and is there where the hash is.

@@ -21,9 +21,12 @@ def to_cell(file: str) -> str:
     escape stands as `\x5c`; a name that a spreadsheet would take for a formula gets `./` in front.
     Everything else is unchanged. Raises UnicodeEncodeError if no file can be named `file`.
     """
-    # Through the bytes, because what `file` itself looks like depends on the locale.
-    name = _LOOKS_ESCAPED.sub(rb"\\x5c", os.fsencode(file))
-    cell = name.decode("utf-8", "backslashreplace")
+    if file.isascii() and "\\" not in file:  # as most are
+        cell = file
+    else:
+        # Through the bytes, because what `file` itself looks like depends on the locale.
+        name = _LOOKS_ESCAPED.sub(rb"\\x5c", os.fsencode(file))
+        cell = name.decode("utf-8", "backslashreplace")
     return f"./{cell}" if cell.startswith(_FORMULA_STARTS) else cell
 
 

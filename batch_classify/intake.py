@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections import defaultdict, deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from itertools import islice
@@ -18,8 +18,10 @@ from batch_classify.decode import quiet
 from batch_classify.ledger import Ledger
 from batch_classify.parcel import Parcel, pack, unpack
 from batch_classify.pool import in_order
-from batch_classify.prepare import Prepared, crashed, deferred, prepare_all
+from batch_classify.prepare import Known, Prepared, crashed, deferred, prepare_new
 from batch_classify.stamp import Stamp
+
+_PARTS = 64  # of what was given out, one is what a worker may have at the end while the others have nothing
 
 
 def intake(
@@ -27,36 +29,43 @@ def intake(
     files: Iterable[str],
     *,
     size: int,
+    most: int | None = None,
     workers: int,
     ledger: Ledger | None = None,
     settle: float = 0.0,
-) -> Generator[list[Prepared], None, None]:
+    answered: Container[str] = frozenset(),
+) -> Generator[list[Prepared | Known], None, None]:
     """Yield the pages of the files below `root`, `size` files at a time; with no workers this process reads.
 
+    Of a large folder it is ever more files, up to `most`, since each time costs as much as some small files.
     Files that were touched in the last `settle` seconds are deferred, whatever is known of them. Nothing is
-    read of a file that the ledger finds unchanged, and nothing decoded of a content that it knows.
+    read of a file that the ledger finds unchanged, and nothing decoded of a content that it knows; one that
+    is `answered` comes without its pages.
     """
-    at_hand: deque[tuple[Sequence[str], dict[str, list[Prepared]]]] = deque()
+    at_hand: deque[tuple[Sequence[str], dict[str, Sequence[Prepared]]]] = deque()
     # A run sees each file once, so that what it keeps itself makes no file unchanged.
     all_new = not settle and not (ledger and ledger.holds_files())
 
     def to_read() -> Iterator[Sequence[str]]:
-        for chunk in _chunks(files, size):
+        for chunk in chunks(files, size, most or size):
             looked_at = () if all_new else chunk
-            known = {file: pages for file in looked_at if (pages := _unread(root, file, ledger, settle))}
-            at_hand.append((chunk, known))
-            yield [file for file in chunk if file not in known]
+            unread = {file: pages for file in looked_at if (pages := _unread(root, file, ledger, settle))}
+            at_hand.append((chunk, unread))
+            yield [file for file in chunk if file not in unread]
 
     with closing(_read(root, to_read(), workers, ledger)) as reading:
-        for read in reading:
-            chunk, known = at_hand.popleft()
-            pages = defaultdict(list, known)
-            for page in read:
+        for new, known in reading:
+            chunk, unread = at_hand.popleft()
+            pages: dict[str, list[Prepared | Known]] = {file: [*unread.get(file, ())] for file in chunk}
+            for page in new:
                 pages[page.file].append(page)
-            yield [page for file in chunk for page in pages[file]]
+            for copy in known:
+                again = copy.sha256 not in answered
+                pages[copy.file] += _recalled(root, copy, workers, ledger) if again else [copy]
+            yield [page for found in pages.values() for page in found]
 
 
-def _unread(root: Path, file: str, ledger: Ledger | None, settle: float) -> list[Prepared]:
+def _unread(root: Path, file: str, ledger: Ledger | None, settle: float) -> Sequence[Prepared]:
     """Return what needs no look into the file: that it is deferred, or its pages as they were."""
     try:
         stamp = Stamp.of(os.stat(os.path.join(root, file)))  # noqa: PTH116, PTH118 - a third of a Path's time
@@ -67,28 +76,48 @@ def _unread(root: Path, file: str, ledger: Ledger | None, settle: float) -> list
     return ledger.unchanged(file, stamp) if ledger else []
 
 
+def _recalled(root: Path, known: Known, workers: int, ledger: Ledger | None) -> list[Prepared]:
+    """Return the pages of a known content; from the file where the ledger has lost them meanwhile."""
+    pages = ledger.recall(known.file, known.sha256) if ledger else []
+    if pages:
+        return [page._replace(stamp=known.stamp) for page in pages]
+    return [page for pages, _ in _read(root, [[known.file]], workers, None) for page in pages]
+
+
 def _read(
     root: Path, chunks: Iterable[Sequence[str]], workers: int, ledger: Ledger | None
-) -> Generator[list[Prepared], None, None]:
+) -> Generator[tuple[list[Prepared], list[Known]], None, None]:
     if workers > 0:
-        work = partial(_packed, partial(prepare_all, root, recall=ledger.reader() if ledger else None))
+        work = partial(_packed, partial(prepare_new, root, knows=ledger.reader() if ledger else _nothing))
         for parcels in in_order(work, chunks, workers, partial(_crashed, root)):
-            yield [page for parcel in parcels for page in unpack(parcel)]
+            unpacked = [unpack(parcel) for parcel in parcels]
+            yield (
+                [page for pages, _ in unpacked for page in pages],
+                [copy for _, known in unpacked for copy in known],
+            )
     else:
-        prepare = partial(prepare_all, root, recall=ledger.recall if ledger else None)
+        prepare = partial(prepare_new, root, knows=ledger.knows if ledger else _nothing)
         with quiet():
             yield from map(prepare, chunks)
 
 
-def _packed(prepare: Callable[[Iterable[str]], list[Prepared]], files: Iterable[str]) -> list[Parcel]:
-    return [pack(prepare(files))]
+def _nothing(contents: Sequence[str]) -> Container[str]:
+    return ()
+
+
+def _packed(
+    prepare: Callable[[Iterable[str]], tuple[list[Prepared], list[Known]]], files: Iterable[str]
+) -> list[Parcel]:
+    return [pack(*prepare(files))]
 
 
 def _crashed(root: Path, file: str) -> Parcel:
     return pack([crashed(root, file)])
 
 
-def _chunks(files: Iterable[str], size: int) -> Iterator[Sequence[str]]:
-    files = iter(files)
-    while chunk := tuple(islice(files, size)):
+def chunks(files: Iterable[str], size: int, most: int) -> Iterator[Sequence[str]]:
+    """Yield some files at a time: `size`, or a small part of those so far, so that no worker ends late."""
+    files, given = iter(files), 0
+    while chunk := tuple(islice(files, max(size, min(most, given // _PARTS)))):
         yield chunk
+        given += len(chunk)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from batch_classify.prepare import Prepared, Recall
+from batch_classify.prepare import Known, Knows, Prepared
 from batch_classify.preprocess import SIDE
 from batch_classify.results import cannot_write
 from batch_classify.row import Reason
@@ -63,6 +63,8 @@ CREATE TABLE answers (
 ) WITHOUT ROWID;
 """
 _PATH = "SELECT content FROM files WHERE (path, size, mtime_ns, ctime_ns, inode) = (?, ?, ?, ?, ?)"
+_ANSWERED = "SELECT content FROM answers WHERE read_by = ? AND content IN"
+_MADE = "SELECT content FROM pages WHERE made_by = ? AND content IN"
 _PAGES = """
 SELECT number, width, height, reason, detail, image, thumbnail, thumbnail_width, pages.checksum,
     logits, answers.checksum
@@ -103,18 +105,17 @@ class Ledger:
     """The ledger of a results folder, for one run over the files below `root`.
 
     A damaged one is set aside and begun anew, whenever that shows; `warn` hears of it. With `fresh` nothing
-    is found in it. A second process may only read it, through what `reader` gives. `remembered` counts the
-    pages that it already had. All raise JobError (OUTPUT) where the place is at fault, such as a full disk.
+    is found in it. A second process may only read it, through what `reader` gives. All raise JobError
+    (OUTPUT) where the place is at fault, such as a full disk.
     """
 
     def __init__(
         self, results: Path, root: Path, edition: Edition, *, fresh: bool, warn: Callable[[str], None]
     ) -> None:
-        self.remembered = 0
         self._path = results / LEDGER
         self._root = os.fsencode(os.path.realpath(root)) + b"/"
         self._edition = edition
-        self._fresh = fresh
+        self.fresh = fresh
         self._warn = warn
         try:
             self._connection = _opened(self._path)
@@ -127,7 +128,7 @@ class Ledger:
 
     def holds_files(self) -> bool:
         """Whether `unchanged` may find any by now."""
-        if self._fresh:
+        if self.fresh:
             return False
         with self._guarded():
             return bool(self._connection.execute("SELECT EXISTS (SELECT 1 FROM files)").fetchone()[0])
@@ -135,7 +136,7 @@ class Ledger:
 
     def unchanged(self, file: str, stamp: Stamp) -> list[Prepared]:
         """Give the pages of a file whose stamp is still the one it was read with; none for any other."""
-        if self._fresh:
+        if self.fresh:
             return []
         with self._guarded():
             found = self._connection.execute(_PATH, (self._root + os.fsencode(file), *stamp)).fetchone()
@@ -145,42 +146,54 @@ class Ledger:
 
     def recall(self, file: str, sha256: str) -> list[Prepared]:
         """Give the pages of a content, as those of `file`; none where it is new."""
-        if self._fresh:
+        if self.fresh:
             return []
         with self._guarded():
             return _pages(self._connection, self._edition, file, bytes.fromhex(sha256))
         return []
 
-    def reader(self) -> Recall | None:
-        """Return what recalls in another process, and what can be sent there; None where nothing may be."""
-        return None if self._fresh else _Reader(self._path.absolute(), self._edition)
+    def knows(self, contents: Sequence[str]) -> Container[str]:
+        """Give those of some contents that can be recalled."""
+        if self.fresh:
+            return ()
+        with self._guarded():
+            return _known(self._connection, self._edition, contents)
+        return ()
 
-    def keep(self, pages: Sequence[Prepared]) -> None:
+    def reader(self) -> Knows:
+        """Return what knows the same in another process, and can be sent there."""
+        return _Reader(None if self.fresh else self._path.absolute(), self._edition)
+
+    def keep(self, pages: Sequence[Prepared], copies: Sequence[Known] = ()) -> None:
         """Store all pages of some files, with the logits of those that have an image, before it returns.
 
-        What has no hash was not read, so there is nothing to keep.
+        Of `copies` the content is here already. What has no hash was not read, so there is nothing to keep.
         """
-        self.remembered += sum(page.stored for page in pages)
         news = [page for page in pages if page.sha256 and (page.stamp or not page.stored)]
-        if not news:
+        files = [self._file(copy) for copy in copies if copy.stamp]
+        if not news and not files:
             return
         with self._guarded():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                self._keep(news)
+                self._keep(news, files)
             except BaseException:
                 self._connection.rollback()
                 raise
             self._connection.commit()
 
-    def _keep(self, news: Sequence[Prepared]) -> None:
+    def _file(self, read: Prepared | Known) -> tuple[Any, ...]:
+        stamp = read.stamp or ()
+        return (self._root + os.fsencode(read.file), *stamp, bytes.fromhex(read.sha256))
+
+    def _keep(self, news: Sequence[Prepared], files: list[tuple[Any, ...]]) -> None:
         """Write a batch table by table: a statement for all rows of one costs less than one for each."""
         made_by, read_by = self._edition.made_by, self._edition.read_by
-        files, contents, pages, answers = [], [], [], []
-        for (file, hexadecimal), group in groupby(news, key=lambda page: (page.file, page.sha256)):
+        contents, pages, answers = [], [], []
+        for (_, hexadecimal), group in groupby(news, key=lambda page: (page.file, page.sha256)):
             content, first = bytes.fromhex(hexadecimal), next(group)
             if first.stamp:
-                files.append((self._root + os.fsencode(file), *first.stamp, content))
+                files.append(self._file(first))
             if first.stored:
                 continue
             contents.append((content, made_by))
@@ -221,16 +234,18 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Recalls in a process of its own; whatever is wrong with the ledger, it then knows nothing."""
+    """Knows contents in a process of its own; nothing without a path, or if the ledger there is damaged."""
 
-    path: Path
+    path: Path | None
     edition: Edition
 
-    def __call__(self, file: str, sha256: str) -> list[Prepared]:
+    def __call__(self, contents: Sequence[str]) -> Container[str]:
+        if self.path is None:
+            return ()
         try:
-            return _pages(_reading(self.path), self.edition, file, bytes.fromhex(sha256))
+            return _known(_reading(self.path), self.edition, contents)
         except (sqlite3.Error, *_BROKEN):
-            return []
+            return ()
 
 
 @lru_cache(maxsize=1)
@@ -260,6 +275,18 @@ def _opened(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _known(connection: sqlite3.Connection, edition: Edition, contents: Sequence[str]) -> set[str]:
+    # A statement for all, since each begins with a look at what others have written meanwhile. Answers take a
+    # tenth of the pages' room, so most are looked up there.
+    known = set[bytes]()
+    asked = {bytes.fromhex(content) for content in contents}
+    for edition_, select in ((edition.read_by, _ANSWERED), (edition.made_by, _MADE)):
+        left = asked - known
+        marks = ",".join("?" * len(left))
+        known.update(content for (content,) in connection.execute(f"{select} ({marks})", (edition_, *left)))
+    return {content.hex() for content in known}
 
 
 def _pages(connection: sqlite3.Connection, edition: Edition, file: str, content: bytes) -> list[Prepared]:

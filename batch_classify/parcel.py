@@ -1,24 +1,24 @@
 """Pages on their way from a worker, with all their pixels in one piece: to pickle them one by one costs more.
 
+So do named tuples, which travel as plain ones.
+
 Knows what a page is made of; not what it says, nor how it travels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from math import prod
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from batch_classify.decode import Grey
-from batch_classify.prepare import Prepared
+from batch_classify.prepare import Known, Prepared
+from batch_classify.stamp import Stamp
 
-_NAMES = [field.name for field in fields(Prepared)]
-_AT = _NAMES.index("image")  # and the thumbnail comes next
-_PLAIN = attrgetter(*_NAMES[:_AT], *_NAMES[_AT + 2 :])
+_AT = Prepared._fields.index("image")  # and the thumbnail comes next
 
 Shape = tuple[int, ...] | None
 
@@ -27,26 +27,29 @@ Shape = tuple[int, ...] | None
 class Parcel:
     """Some pages: what is no pixels of each, the shapes of its picture and its thumbnail, and all pixels.
 
-    `pixels` is uint8 [M], and holds the pictures of all pages one after the other.
+    `pixels` is uint8 [M], and holds the pictures of all pages one after the other. `known` are files without
+    pages, each with its hash and what its stamp holds.
     """
 
     plain: list[tuple[Any, ...]]
     shapes: list[tuple[Shape, Shape]]
     pixels: Grey
+    known: list[tuple[Any, ...]]
 
 
-def pack(pages: Sequence[Prepared]) -> Parcel:
-    """Pack pages; `unpack` gives the same again."""
+def pack(pages: Sequence[Prepared], known: Sequence[Known] = ()) -> Parcel:
+    """Pack pages and files without; `unpack` gives the same again."""
     pictures = [picture for page in pages for picture in (page.image, page.thumbnail) if picture is not None]
     return Parcel(
-        [_PLAIN(page) for page in pages],
+        [page[:_AT] + page[_AT + 2 :] for page in pages],
         [(_shape(page.image), _shape(page.thumbnail)) for page in pages],
         np.concatenate([picture.ravel() for picture in pictures]) if pictures else np.zeros(0, np.uint8),
+        [(file, sha256, *(stamp or ())) for file, sha256, stamp in known],
     )
 
 
-def unpack(parcel: Parcel) -> list[Prepared]:
-    """Return the pages; their pictures are views of the parcel's pixels."""
+def unpack(parcel: Parcel) -> tuple[list[Prepared], list[Known]]:
+    """Return the pages, whose pictures are views of the parcel's pixels, and the files without."""
     start, pages = 0, []
     for plain, shapes in zip(parcel.plain, parcel.shapes, strict=True):
         pictures: list[Grey | None] = []
@@ -55,7 +58,8 @@ def unpack(parcel: Parcel) -> list[Prepared]:
             pictures.append(None if shape is None else parcel.pixels[start:end].reshape(shape))
             start = end
         pages.append(Prepared(*plain[:_AT], *pictures, *plain[_AT:]))
-    return pages
+    known = [Known(file, sha256, Stamp(*stamp) if stamp else None) for file, sha256, *stamp in parcel.known]
+    return pages, known
 
 
 def _shape(picture: Grey | None) -> Shape:

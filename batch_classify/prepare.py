@@ -1,16 +1,16 @@
 """What a worker does with a file: read, decode, preprocess, and keep a thumbnail.
 
 Runs close to the files, before the network; a file's pages leave as small plain values. Does not know where
-the pages of a content that was seen before come from.
+the pages of a content that was seen before are.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,10 @@ from batch_classify.report.card import thumbnail
 from batch_classify.row import Reason
 from batch_classify.stamp import COARSE, Stamp
 
+_LITTLE, _SOME = 2**16, 64  # bytes, and files: what is asked for together, and read before any is decoded
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+
+class Prepared(NamedTuple):
     """A page on its way to the network, or why it will not get there.
 
     `image` is uint8 [28, 28], or None for what could not be read: then `reason` and `detail` say why.
@@ -50,48 +51,90 @@ class Prepared:
     clean: bool | None = None
 
 
-Recall = Callable[[str, str], list[Prepared]]
-"""Takes a file and the SHA-256 of its content, and gives its pages; none where the content is new."""
+class Known(NamedTuple):
+    """A file whose content was seen before, so that nothing of it was decoded; `stamp` is as of a page."""
+
+    file: str
+    sha256: str
+    stamp: Stamp | None
 
 
-def prepare_all(root: Path, files: Iterable[str], recall: Recall | None = None) -> list[Prepared]:
+Knows = Callable[[Sequence[str]], Container[str]]
+"""Takes the SHA-256 of some contents, and gives those whose pages are known."""
+
+File = tuple[str, Contents]
+
+
+def prepare_all(root: Path, files: Iterable[str]) -> list[Prepared]:
     """Return the pages of the files below `root`, in order and at least one of each.
 
     Never raises for what is in a file.
     """
-    # os.path.join takes a third of a Path's time.
-    return prepare_contents(((file, _read(os.path.join(root, file))) for file in files), recall)  # noqa: PTH118
+    return prepare_contents(_read(root, files))
 
 
-def prepare_contents(files: Iterable[tuple[str, Contents]], recall: Recall | None = None) -> list[Prepared]:
-    """Do the same with files that were read wherever they lie; each is a name and its contents."""
-    return [page for file, contents in files for page in _pages(file, contents, recall)]
+def prepare_new(root: Path, files: Iterable[str], knows: Knows) -> tuple[list[Prepared], list[Known]]:
+    """Do the same, but sort out the files whose content is known."""
+    known: list[Known] = []
+
+    def new() -> Iterator[File]:
+        for some in _together(_read(root, files)):
+            there = knows([contents.sha256 for _, contents in some if contents.sha256])
+            for file, contents in some:
+                if contents.sha256 in there:
+                    known.append(Known(file, contents.sha256, contents.stamp))
+                else:
+                    yield file, contents
+
+    return prepare_contents(new()), known
 
 
-def _read(path: str) -> Contents:
-    """Read a file; without its stamp if a change might not show in it."""
-    begun = time.time_ns()
-    contents = read(path, DEFAULT_LIMITS)
-    if contents.stamp and contents.stamp.touched_within(COARSE, begun):
-        return replace(contents, stamp=None)
-    return contents
+def prepare_contents(files: Iterable[File]) -> list[Prepared]:
+    """Return the pages of files that were read wherever they lie; each is a name and its contents."""
+    return [page for file, contents in files for page in _pages(file, contents)]
 
 
-def _pages(file: str, contents: Contents, recall: Recall | None) -> Iterator[Prepared]:
+def _read(root: Path, files: Iterable[str]) -> Iterator[File]:
+    """Read files one by one; one has no stamp if a change might not show in it."""
+    place = os.fspath(root)
+    for file in files:
+        begun = time.time_ns()
+        contents = read(os.path.join(place, file), DEFAULT_LIMITS)  # noqa: PTH118 - a fifth of a Path's time
+        if contents.stamp and contents.stamp.touched_within(COARSE, begun):
+            contents = contents._replace(stamp=None)
+        yield file, contents
+
+
+def _together(files: Iterable[File]) -> Iterator[list[File]]:
+    """Yield files by the dozen, as long as what is in them is little to hold."""
+    some, size = list[File](), 0
+    for file, contents in files:
+        some.append((file, contents))
+        size += len(contents.data or b"")
+        if size > _LITTLE or len(some) == _SOME:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
+
+
+def _pages(file: str, contents: Contents) -> Iterator[Prepared]:
     """Yield the pages of a file."""
-    stamp = contents.stamp
-    known = recall(file, contents.sha256) if recall and contents.sha256 else []
-    if known:
-        yield from (replace(page, stamp=stamp) for page in known)
-        return
     for page in [contents.problem] if contents.problem else decode(contents.data or b"", DEFAULT_LIMITS):
-        place = (file, contents.sha256, page.number, page.width, page.height)
-        if page.grey is None:
-            yield Prepared(*place, page.reason, page.detail, stamp=stamp)
-        else:
+        found = Prepared(
+            *(file, contents.sha256, page.number, page.width, page.height, page.reason, page.detail),
+            stamp=contents.stamp,
+        )
+        if page.grey is not None:
             seen = preprocess(page.grey)
-            found = (seen.finding, seen.detail, seen.image, thumbnail(page.grey))
-            yield Prepared(*place, *found, stamp=stamp, clean=seen.clean)
+            found = found._replace(
+                reason=seen.finding,
+                detail=seen.detail,
+                image=seen.image,
+                thumbnail=thumbnail(page.grey),
+                clean=seen.clean,
+            )
+        yield found
 
 
 def crashed(root: Path, file: str) -> Prepared:

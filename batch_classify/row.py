@@ -5,8 +5,8 @@ Knows the columns, the statuses and the reasons; not where they come from or how
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Status(StrEnum):
@@ -41,8 +41,7 @@ NO_DIGIT = (Reason.BLANK, Reason.SEVERAL_DIGITS)
 """What a picture itself shows that makes any answer of a network void."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A line of predictions.csv; `None` stands for an empty cell.
 
     `file` is the path below INPUT as the system gives it (surrogate escapes for bytes that are

@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from dataclasses import replace as with_
 from pathlib import Path
 from typing import NamedTuple
 
@@ -143,7 +142,7 @@ def unpacked(data: bytes) -> Answers:
     rows = to_rows(table.select(table.column_names[:-4]))
     cards = [
         Card(
-            with_(row, detail=detail),
+            row._replace(detail=detail),
             None if scan is None else np.frombuffer(scan, np.uint8).reshape(-1, width),
             None if seen is None else np.frombuffer(seen, np.uint8).reshape(SIDE, SIDE),
         )

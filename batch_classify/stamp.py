@@ -33,4 +33,4 @@ class Stamp(NamedTuple):
 
         Or as much after it, since a server's clock may run ahead; a time far in the future means nothing.
         """
-        return any(abs(now_ns - touched) < seconds * 1e9 for touched in (self.mtime_ns, self.ctime_ns))
+        return min(abs(now_ns - self.mtime_ns), abs(now_ns - self.ctime_ns)) < seconds * 1e9

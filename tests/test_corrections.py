@@ -50,12 +50,12 @@ def test_an_answered_row(label: int | None, reason: Reason | None) -> None:
     assert (row.file, row.width, row.probabilities) == ("a.png", 28, SHARES)
 
 
-@pytest.mark.parametrize("row", [replace(ROW, sha256="bb"), replace(ROW, page=1), replace(ROW, sha256="")])
+@pytest.mark.parametrize("row", [ROW._replace(sha256="bb"), ROW._replace(page=1), ROW._replace(sha256="")])
 def test_another_picture_is_left_alone(row: Row) -> None:
     """An answer is about the bytes and the page, whatever the file is called."""
     answers = Corrections([SIX, replace(SIX, sha256="")])
     assert answers.on(row) == row
-    assert answers.on(replace(ROW, file="moved.png")).status is Status.REVIEWED
+    assert answers.on(ROW._replace(file="moved.png")).status is Status.REVIEWED
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_another_picture_is_left_alone(row: Row) -> None:
 )
 def test_a_suspect_answer(label: int | None, shares: tuple[float, ...] | None, suspect: bool) -> None:
     """A digit is suspect if the model is all but sure of another; that there is none, it cannot judge."""
-    row = replace(ROW, probabilities=shares)
+    row = ROW._replace(probabilities=shares)
     assert is_suspect(Corrections([replace(SIX, label=label)]).on(row)) is suspect
     assert not is_suspect(row)
 

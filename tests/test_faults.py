@@ -28,7 +28,7 @@ from batch_classify.errors import ExitCode, JobError
 from batch_classify.job import IN_THIS_PROCESS, Effort, Neighbours, Report, run
 from batch_classify.ledger import DAMAGED, LEDGER
 from batch_classify.lock import LOCK
-from batch_classify.prepare import Prepared, prepare_all
+from batch_classify.prepare import Known, Knows, Prepared, prepare_new
 from batch_classify.row import Reason, Status
 from batch_classify.scan import Scan
 from train.generator import draw_digit
@@ -297,19 +297,19 @@ def test_a_disk_gone_read_only_is_found_out_before_the_work(
     assert table_of((results / "latest").resolve()) == before
 
 
-def prepare_or_abort(root: Path, files: Iterable[str], *others: object, **named: object) -> list[Prepared]:
+def prepare_or_abort(root: Path, files: Iterable[str], knows: Knows) -> tuple[list[Prepared], list[Known]]:
     """Stand in for a decoder that a malformed file takes down."""
     chunk = list(files)
     if "07.png" in chunk:
         os.abort()
-    return prepare_all(root, chunk, *others, **named)  # type: ignore[arg-type]  # as they come
+    return prepare_new(root, chunk, knows)
 
 
 def test_a_decoder_that_aborts_costs_one_file(
     scans: Path, classifier: Classifier, tmp_path: Path, undisturbed: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its row is an error, all others are as always, and it is not tried again until it changes."""
-    monkeypatch.setattr(intake_module, "prepare_all", prepare_or_abort)
+    monkeypatch.setattr(intake_module, "prepare_new", prepare_or_abort)
     effort = Effort(batch_size=5, workers=2)
     outcome = run(Scan(scans), classifier, tmp_path, effort=effort)
     assert outcome.summary.reasons[Reason.UNREADABLE] == 1

@@ -18,7 +18,7 @@ from batch_classify.classifier import Classifier
 from batch_classify.decode import DEFAULT_LIMITS
 from batch_classify.job import IN_THIS_PROCESS, Effort, run
 from batch_classify.pool import MEMORY, in_order
-from batch_classify.prepare import Prepared, prepare_all
+from batch_classify.prepare import Known, Knows, Prepared, prepare_all, prepare_new
 from batch_classify.prepare import crashed as crashed_file
 from batch_classify.row import Reason, Status
 from batch_classify.scan import Scan
@@ -163,12 +163,12 @@ def test_names_lead_nobody_astray(tmp_path: Path, classifier: Classifier) -> Non
         assert "<script>alert" not in (folder / "report.html").read_text(encoding="utf-8")
 
 
-def endless(root: Path, files: Iterable[str], *others: object, **named: object) -> list[Prepared]:
+def endless(root: Path, files: Iterable[str], knows: Knows) -> tuple[list[Prepared], list[Known]]:
     """Stand in for a decoder that never comes back from one file."""
     chunk = list(files)
     while "5.png" in chunk:
         pass
-    return prepare_all(root, chunk, *others, **named)  # type: ignore[arg-type]  # as they come
+    return prepare_new(root, chunk, knows)
 
 
 def test_a_file_that_hangs_costs_itself(
@@ -179,7 +179,7 @@ def test_a_file_that_hangs_costs_itself(
     scans.mkdir()
     for number in range(8):
         (scans / f"{number}.png").write_bytes(sound()[3] + bytes(number))
-    monkeypatch.setattr("batch_classify.intake.prepare_all", endless)
+    monkeypatch.setattr("batch_classify.intake.prepare_new", endless)
     monkeypatch.setattr("batch_classify.intake.in_order", partial(in_order, seconds=3))
     outcome = run(Scan(scans), classifier, tmp_path / "out", effort=Effort(batch_size=4, workers=2))
     assert outcome.summary.reasons[Reason.UNREADABLE] == 1

@@ -5,18 +5,19 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from batch_classify import decode as decode_module
 from batch_classify import prepare as prepare_module
-from batch_classify.intake import intake
+from batch_classify.intake import chunks, intake
 from batch_classify.ledger import Edition, Ledger
-from batch_classify.prepare import Prepared
+from batch_classify.prepare import Known, Prepared
 from batch_classify.row import Reason
 from train.generator import draw_digit
 
@@ -63,15 +64,16 @@ def take_in(
     root: Path, ledger: Ledger | None = None, *, settle: float = 0, workers: int = 0
 ) -> list[Prepared]:
     """Take the six files in, two at a time, and keep what is new as the job does."""
-    pages = []
-    for batch in intake(root, NAMES, size=2, workers=workers, ledger=ledger, settle=settle):
+    pages: list[Prepared] = []
+    for found in intake(root, NAMES, size=2, workers=workers, ledger=ledger, settle=settle):
+        batch = [page for page in found if isinstance(page, Prepared)]
         if ledger:
-            ledger.keep([page if page.image is None else replace(page, logits=LOGITS) for page in batch])
+            ledger.keep([page if page.image is None else page._replace(logits=LOGITS) for page in batch])
         pages += batch
     return pages
 
 
-def names_of(pages: Sequence[Prepared]) -> list[str]:
+def names_of(pages: Sequence[Prepared | Known]) -> list[str]:
     """The files of the pages."""
     return [page.file for page in pages]
 
@@ -135,6 +137,38 @@ def test_workers_know_contents_too(root: Path, ledger: Ledger) -> None:
     """A worker asks the ledger before it decodes; these files are too young to be known by their stamps."""
     take_in(root, ledger)
     assert all(page.stored and page.logits is not None for page in take_in(root, ledger, workers=2))
+
+
+@given(st.integers(0, 40_000), st.integers(1, 100), st.integers(1, 600))
+def test_large_folders_are_cut_into_larger_chunks(files: int, size: int, most: int) -> None:
+    """Each file is in one chunk, in order; all are full, but for the last; none is a large part of all."""
+    found = list(chunks(map(str, range(files)), size, most))
+    assert [name for chunk in found for name in chunk] == [str(number) for number in range(files)]
+    lengths = [len(chunk) for chunk in found]
+    assert all(size <= length <= max(size, most, 1) for length in lengths[:-1])
+    assert all(length <= max(size, files / 64) for length in lengths)
+
+
+def test_what_is_answered_comes_without_its_pages(root: Path, ledger: Ledger) -> None:
+    """Of a content whose rows the caller has, nothing is fetched from the ledger."""
+    digests = {page.sha256 for page in take_in(root, ledger)}
+    (batch,) = intake(root, NAMES, size=6, workers=0, ledger=ledger, answered=digests)
+    assert [type(page) for page in batch] == [Known] * 6
+    assert names_of(batch) == NAMES
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_what_the_ledger_has_lost_meanwhile_is_read(
+    root: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    """A worker knew the content, and then the ledger was set aside as damaged: every file has its pages."""
+    first = take_in(root, ledger)
+    monkeypatch.setattr(ledger, "recall", lambda file, sha256: [])
+    second = take_in(root, ledger, workers=workers)
+    assert names_of(second) == NAMES
+    assert [page.stored for page in second] == [False] * 6
+    for one, other in zip(first, second, strict=True):
+        assert np.array_equal(one.image, other.image)
 
 
 @pytest.mark.usefixtures("later")

@@ -26,8 +26,8 @@ from batch_classify import job
 from batch_classify.classifier import Classifier
 from batch_classify.corrections import Correction, Corrections
 from batch_classify.errors import ExitCode, JobError
-from batch_classify.job import IN_THIS_PROCESS, Effort, Report, classify, run
-from batch_classify.ledger import LEDGER
+from batch_classify.job import IN_THIS_PROCESS, Effort, Neighbours, Report, classify, run
+from batch_classify.ledger import LEDGER, Ledger
 from batch_classify.lock import LOCK
 from batch_classify.row import Status
 from batch_classify.scan import OneFile, Scan, Selection
@@ -219,6 +219,43 @@ def test_ways_count_what_this_run_prepared(few: Path, classifier: Classifier, tm
     ways = [json.loads((outcome.folder / "run.json").read_text())["ways"] for outcome in outcomes]
     assert [sum(way.values()) for way in ways] == [5, 0]
     assert outcomes[1].remembered == 0
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_copies_are_answered_like_the_first(classifier: Classifier, tmp_path: Path, workers: int) -> None:
+    """Whatever is shared between files of one content, the table is that of a run that shares nothing."""
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    for number in range(60):
+        (scans / f"{number:02}.png").write_bytes(png(number % 5))
+        if number % 6 == 0:
+            two_pages(scans / f"{number:02}.tif")
+    effort = Effort(batch_size=3, workers=workers)
+    outcomes = [
+        run(Scan(scans), classifier, tmp_path / name, effort=effort, neighbours=Neighbours(fresh=fresh))
+        for name, fresh in (("shared", False), ("fresh", True))
+    ]
+    shared, fresh = (Path(outcome.folder) for outcome in outcomes)
+    assert (shared / "predictions.csv").read_bytes() == (fresh / "predictions.csv").read_bytes()
+    assert outcomes[0].remembered > 20
+    assert outcomes[1].remembered == 0
+
+
+def test_a_copy_has_the_pictures_of_the_first(classifier: Classifier, tmp_path: Path) -> None:
+    """They come from the ledger when somebody asks for them, each page its own."""
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    for number in range(4):
+        two_pages(scans / f"{number}.tif")
+    ledger = Ledger(tmp_path, scans, job.edition_of(classifier), fresh=False, warn=pytest.fail)
+    effort = Effort(batch_size=1, workers=0)
+    first, *copies = classify(Scan(scans), classifier, effort, ledger=ledger)
+    for cards in copies:
+        for card, original in zip(cards, first, strict=True):
+            assert card.row[1:] == original.row[1:]
+            for found, expected in zip(card.pictures(), original.pictures(), strict=True):
+                assert np.array_equal(found, expected)
+    assert not np.array_equal(first[0].seen, first[1].seen)
 
 
 def test_the_page_is_there_and_shows_what_needs_a_look(outcome_of_many: Path) -> None:

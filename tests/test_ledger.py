@@ -6,7 +6,6 @@ import pickle
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ import pytest
 
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.ledger import DAMAGED, LEDGER, Edition, Ledger
-from batch_classify.prepare import Prepared
+from batch_classify.prepare import Known, Prepared
 from batch_classify.row import Reason
 from batch_classify.stamp import Stamp
 
@@ -24,7 +23,7 @@ IMAGE = np.arange(784, dtype=np.uint16).astype(np.uint8).reshape(28, 28)
 THUMBNAIL = np.arange(96 * 40, dtype=np.uint16).astype(np.uint8).reshape(40, 96)
 LOGITS = np.linspace(-3, 9, 10, dtype=np.float32)
 DIGIT = Prepared("a.png", "ab" * 32, None, 960, 400, None, "", IMAGE, THUMBNAIL, LOGITS, STAMP)
-BLANK = replace(DIGIT, file="b.tif", sha256="cd" * 32, page=1, reason=Reason.BLANK)
+BLANK = DIGIT._replace(file="b.tif", sha256="cd" * 32, page=1, reason=Reason.BLANK)
 BROKEN = Prepared("b.tif", "cd" * 32, 2, 5, None, Reason.UNREADABLE, "cut short \udce9", stamp=STAMP)
 VANISHED = Prepared("c.png", "", None, None, None, Reason.VANISHED, "gone")
 
@@ -62,7 +61,7 @@ def test_an_unchanged_file_comes_back_whole(ledger: Open) -> None:
             assert np.array_equal(getattr(found, name), getattr(kept, name)) or getattr(kept, name) is None
         plain = {"image": None, "thumbnail": None, "logits": None, "stamp": None, "stored": False}
         detail = found.detail.replace(r"\udce9", "\udce9")
-        assert replace(found, **plain, detail=detail) == replace(kept, **plain)
+        assert found._replace(**plain, detail=detail) == kept._replace(**plain)
         assert found.stored
 
 
@@ -83,20 +82,33 @@ def test_the_same_name_below_another_folder_is_another_file(ledger: Open) -> Non
 
 
 def test_a_known_content_is_found_under_any_name(ledger: Open) -> None:
-    """A renamed file has its pages; what is new has none. A copy for another process finds the same."""
+    """A renamed file has its pages; what is new has none. Another process can be told which are there."""
+    opened = ledger()
+    opened.keep([DIGIT, BROKEN])
+    (page,) = opened.recall("renamed.png", DIGIT.sha256)
+    assert (page.file, page.stored) == ("renamed.png", True)
+    assert opened.recall("renamed.png", "ef" * 32) == []
+    reader = pickle.loads(pickle.dumps(opened.reader()))
+    for knows in (opened.knows, reader):
+        assert knows([DIGIT.sha256, "ef" * 32, BROKEN.sha256]) == {DIGIT.sha256, BROKEN.sha256}
+        assert not knows([])
+
+
+def test_a_copy_is_unchanged_from_then_on(ledger: Open) -> None:
+    """Of a file whose content is there, only the stamp is kept, and it has that content's pages."""
     opened = ledger()
     opened.keep([DIGIT])
-    reader = pickle.loads(pickle.dumps(opened.reader()))
-    for recall in (opened.recall, reader):
-        (page,) = recall("renamed.png", DIGIT.sha256)
-        assert (page.file, page.stored) == ("renamed.png", True)
-        assert recall("renamed.png", "ef" * 32) == []
+    other = STAMP._replace(inode=43)
+    opened.keep([], [Known("copy.png", DIGIT.sha256, other), Known("young.png", DIGIT.sha256, None)])
+    (page,) = opened.unchanged("copy.png", other)
+    assert np.array_equal(page.image, IMAGE)
+    assert not opened.unchanged("young.png", other)
 
 
 def test_without_a_stamp_only_the_content_is_known(ledger: Open) -> None:
     """A file read so soon after a touch that its times prove nothing is not unchanged by them."""
     opened = ledger()
-    opened.keep([replace(DIGIT, stamp=None)])
+    opened.keep([DIGIT._replace(stamp=None)])
     assert not opened.unchanged("a.png", STAMP)
     assert opened.recall("a.png", DIGIT.sha256)
 
@@ -116,7 +128,7 @@ def test_another_model_sees_the_pages_and_not_the_answer(ledger: Open) -> None:
     (page,) = other.unchanged("a.png", STAMP)
     assert page.logits is None
     assert not page.stored
-    other.keep([replace(page, logits=-LOGITS)])
+    other.keep([page._replace(logits=-LOGITS)])
     assert np.array_equal(other.unchanged("a.png", STAMP)[0].logits, -LOGITS)
     assert np.array_equal(ledger().unchanged("a.png", STAMP)[0].logits, LOGITS)
 
@@ -129,6 +141,7 @@ def test_other_versions_see_nothing(ledger: Open) -> None:
     other.keep([DIGIT])
     assert other.unchanged("a.png", STAMP)
     assert not ledger().unchanged("a.png", STAMP)
+    assert not ledger().knows([DIGIT.sha256])
 
 
 def test_fresh_finds_nothing_and_keeps_all(ledger: Open) -> None:
@@ -137,19 +150,11 @@ def test_fresh_finds_nothing_and_keeps_all(ledger: Open) -> None:
     fresh = ledger(fresh=True)
     assert not fresh.unchanged("a.png", STAMP)
     assert not fresh.recall("a.png", DIGIT.sha256)
-    assert fresh.reader() is None
+    assert not fresh.knows([DIGIT.sha256])
+    assert not fresh.reader()([DIGIT.sha256])
     assert ledger().unchanged("a.png", STAMP)
     fresh.keep([BLANK, BROKEN])
     assert len(ledger().unchanged("b.tif", STAMP)) == 2
-
-
-def test_it_counts_what_it_already_had(ledger: Open) -> None:
-    """`remembered` grows by the pages that came out of it, not by the new ones."""
-    opened = ledger()
-    opened.keep([DIGIT, BLANK, BROKEN])
-    assert opened.remembered == 0
-    opened.keep(opened.unchanged("b.tif", STAMP))
-    assert opened.remembered == 2
 
 
 def rubbish(path: Path) -> None:
@@ -207,8 +212,7 @@ def test_a_reader_of_a_damaged_ledger_knows_nothing(tmp_path: Path, ledger: Open
     reader = opened.reader()
     opened.close()
     rubbish(tmp_path / LEDGER)
-    assert reader is not None
-    assert reader("a.png", DIGIT.sha256) == []
+    assert not reader([DIGIT.sha256])
     assert not (tmp_path / DAMAGED).exists()
 
 
@@ -219,7 +223,7 @@ def test_a_full_disk_is_no_damage(tmp_path: Path, ledger: Open, warnings: list[s
     (pages,) = opened._connection.execute("PRAGMA page_count").fetchone()
     opened._connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(JobError, match="full") as refusal:
-        opened.keep([replace(BLANK, sha256=f"{number:064x}") for number in range(9)])
+        opened.keep([BLANK._replace(sha256=f"{number:064x}") for number in range(9)])
     assert refusal.value.code is ExitCode.OUTPUT
     assert ledger().unchanged("a.png", STAMP)
     assert warnings == []

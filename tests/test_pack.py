@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -75,6 +76,22 @@ def test_every_picture_is_where_its_row_says(spool: Spool) -> None:
         assert (cells[seen] == SEEN[number]).all()
         data = np.frombuffer(base64.b64decode(scans[scan]), np.uint8)
         assert cv2.imdecode(data, cv2.IMREAD_GRAYSCALE).shape == (40, 40)
+
+
+def test_copies_are_drawn_once(tmp_path: Path) -> None:
+    """A sheet and the scans hold what rows share once, and each row names it."""
+    with Spool(tmp_path) as spool:
+        for number in range(40):
+            copy = row(number)._replace(sha256=f"{number % 20}", status=Status.REVIEW)
+            spool.offer(Card(copy, SCANS[number % 20], SEEN[number % 20]))
+        found = list(blocks(spool))
+    places, cells = unpacked(found), pictures(found)
+    scans = [text for block in found if block.kind == "scans" for text in json.loads(block.text)]
+    assert len(scans) == 20
+    for number in range(40):
+        scan, seen = places[row(number).file]
+        assert (scan, seen) == places[row((number + 20) % 40).file]
+        assert (cells[seen] == SEEN[number % 20]).all()
 
 
 @pytest.mark.parametrize("room", [0, 60_000, 150_000, 400_000, 900_000])

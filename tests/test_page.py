@@ -186,17 +186,17 @@ def test_links_are_relative(path: Path) -> None:
 def test_a_hostile_name_is_only_a_text(path: Path, name: str) -> None:
     """Whatever a file, a folder, a model or a decoder's message is called, the page's tags stay the same."""
     harmless = Outline(page_of(path, [CARDS[0]]))
-    card = replace(CARDS[0], row=replace(CARDS[0].row, file=name))
+    card = CARDS[0]._replace(row=CARDS[0].row._replace(file=name))
     run = replace(RUN, input=name, model=name)
     tags = [tag for tag, _ in Outline(page_of(path, [card], run)).tags]
     assert tags == [tag for tag, _ in harmless.tags]
-    detailed = replace(card, row=replace(card.row, detail=name + "\ud800"))
+    detailed = card._replace(row=card.row._replace(detail=name + "\ud800"))
     assert sorted({*(tag for tag, _ in Outline(page_of(path, [detailed])).tags)} - set(tags)) == []
 
 
 def test_a_name_reads_as_in_the_table(path: Path) -> None:
     """A row's file is spelt as predictions.csv has it; of the folder, what cannot be seen is written out."""
-    cards = [replace(CARDS[0], row=replace(CARDS[0].row, file=name)) for name in HOSTILE]
+    cards = [CARDS[0]._replace(row=CARDS[0].row._replace(file=name)) for name in HOSTILE]
     assert [values[0] for values in rows_of(page_of(path, cards))] == [to_cell(name) for name in HOSTILE]
     texts = Outline(page_of(path, CARDS, replace(RUN, input="a/\u202egnp.exe"))).texts
     assert "\\u202egnp.exe" in texts

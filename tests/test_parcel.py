@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import fields
 
 import numpy as np
 
 from batch_classify.decode import Grey
 from batch_classify.parcel import pack, unpack
-from batch_classify.prepare import Prepared
+from batch_classify.prepare import Known, Prepared
 from batch_classify.row import Reason
 from batch_classify.stamp import Stamp
 
@@ -44,9 +43,8 @@ PAGES = [
 
 def test_what_arrives_is_what_was_sent() -> None:
     """Every field of every page comes out of a pickle as it went in, pictures and their types included."""
-    for sent, found in zip(PAGES, unpack(pickle.loads(pickle.dumps(pack(PAGES)))), strict=True):
-        for field in fields(Prepared):
-            before, after = getattr(sent, field.name), getattr(found, field.name)
+    for sent, found in zip(PAGES, unpack(pickle.loads(pickle.dumps(pack(PAGES))))[0], strict=True):
+        for before, after in zip(sent, found, strict=True):
             if isinstance(before, np.ndarray):
                 assert (before.dtype, before.shape) == (after.dtype, after.shape)
                 assert np.array_equal(before, after)
@@ -56,5 +54,13 @@ def test_what_arrives_is_what_was_sent() -> None:
 
 def test_nothing_is_a_parcel_too() -> None:
     """No pages, or none with a picture, arrive as well."""
-    assert unpack(pack([])) == []
-    assert unpack(pack(PAGES[1:2])) == PAGES[1:2]
+    assert unpack(pack([])) == ([], [])
+    assert unpack(pack(PAGES[1:2])) == (PAGES[1:2], [])
+
+
+def test_files_without_pages_travel_along() -> None:
+    """With their stamps or without."""
+    known = [Known("a.png", "ab" * 32, Stamp(1, 2, 3, 4)), Known("b.png", "cd" * 32, None)]
+    found = unpack(pickle.loads(pickle.dumps(pack(PAGES[1:2], known))))
+    assert found == (PAGES[1:2], known)
+    assert isinstance(found[1][0].stamp, Stamp)

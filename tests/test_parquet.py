@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,7 +39,7 @@ def test_the_columns_are_those_of_the_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 7])
 def test_a_shard_ends_where_the_next_row_would_be_too_many(tmp_path: Path, count: int) -> None:
     """The rows are all there, in order; the manifest says how many a shard holds, and its hash."""
-    rows = [replace(READ, file=f"{number}.png") for number in range(count)]
+    rows = [READ._replace(file=f"{number}.png") for number in range(count)]
     table = written(tmp_path / "t", rows, most_rows=3)
     manifest = json.loads((tmp_path / "t" / MANIFEST).read_text())
     assert table["file"] == [row.file for row in rows]
@@ -56,4 +55,4 @@ def test_a_shard_ends_where_the_next_row_would_be_too_many(tmp_path: Path, count
 def test_rows_come_back_as_they_were() -> None:
     """With probabilities nothing is lost but the detail."""
     rows = [READ, UNREAD]
-    assert to_rows(to_table(rows, probabilities=True)) == [READ, replace(UNREAD, detail="")]
+    assert to_rows(to_table(rows, probabilities=True)) == [READ, UNREAD._replace(detail="")]

@@ -6,7 +6,7 @@ import hashlib
 import os
 import pickle
 import time
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from batch_classify import prepare as prepare_module
-from batch_classify.prepare import Prepared, crashed, prepare_all
+from batch_classify.prepare import Known, crashed, prepare_all, prepare_new
 from batch_classify.row import Reason
 from batch_classify.stamp import Stamp
 from train.generator import draw_digit
@@ -87,18 +87,35 @@ def test_a_crash_has_an_answer(root: Path) -> None:
 
 
 def test_a_content_that_is_known_is_not_decoded(root: Path) -> None:
-    """Its pages come as they were, under the name and with the stamp that the file has now."""
-    (known,) = prepare_all(root, ["six.png"])
+    """It is told from what is new, under the name that the file has now, touched just now or not."""
+    (page,) = prepare_all(root, ["six.png"])
     (root / "six.png").rename(root / "renamed.png")
     for name in ("renamed.png", "pages.tif", "empty.png"):
         os.utime(root / name, ns=(1, 1))
 
-    def recall(file: str, sha256: str) -> list[Prepared]:
-        return [replace(known, file=file, detail="recalled")] if sha256 == known.sha256 else []
+    asked: list[str] = []
 
-    pages = prepare_all(root, ["renamed.png", "pages.tif", "gone.png"], recall)
-    assert [page.file for page in pages] == ["renamed.png", "pages.tif", "pages.tif", "gone.png"]
-    assert [page.detail == "recalled" for page in pages] == [True, False, False, False]
+    def knows(contents: Sequence[str]) -> set[str]:
+        asked.extend(contents)
+        return {page.sha256}
+
+    pages, known = prepare_new(root, ["renamed.png", "pages.tif", "gone.png"], knows)
+    assert [page.file for page in pages] == ["pages.tif", "pages.tif", "gone.png"]
+    assert known == [Known("renamed.png", page.sha256, None)]
+    assert asked == [page.sha256, pages[0].sha256]
+
+
+def test_large_files_are_not_held_together(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what is small is read before something else is decoded."""
+    monkeypatch.setattr(prepare_module, "_LITTLE", 100)
+    asked: list[int] = []
+
+    def knows(contents: Sequence[str]) -> set[str]:
+        asked.append(len(contents))
+        return set()
+
+    prepare_new(root, ["empty.png", "six.png", "pages.tif", "empty.png"], knows)
+    assert asked == [2, 1, 1]
 
 
 def test_a_file_just_touched_has_no_stamp(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

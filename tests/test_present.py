@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from rich.console import Console
 
@@ -12,7 +10,7 @@ from batch_classify.report.summary import Summary
 from batch_classify.row import Reason, Row, Status
 
 SEVEN = Row("a.png", None, Status.OK, None, "", 7, 0.987, 1, 0.011)
-DOUBTFUL = replace(SEVEN, status=Status.REVIEW, reason=Reason.LOW_CONFIDENCE, confidence=0.5)
+DOUBTFUL = SEVEN._replace(status=Status.REVIEW, reason=Reason.LOW_CONFIDENCE, confidence=0.5)
 BROKEN = Row("b.tif", 3, Status.ERROR, Reason.UNREADABLE, "its pixels do not decode")
 
 
@@ -45,10 +43,10 @@ def test_a_concern_is_one_line(row: Row, line: str) -> None:
 
 def test_a_hostile_name_does_not_reach_the_terminal() -> None:
     """Control characters in a file name are shown, not obeyed."""
-    line = answer(replace(SEVEN, file="a\x1b[2J\n\udcff.png"))
+    line = answer(SEVEN._replace(file="a\x1b[2J\n\udcff.png"))
     assert line.isprintable()
     line.encode("utf-8")
-    assert answer(replace(SEVEN, file="caf\udce9.png")).startswith(r"caf\xe9.png: ")
+    assert answer(SEVEN._replace(file="caf\udce9.png")).startswith(r"caf\xe9.png: ")
 
 
 def test_the_counts_say_what_there_is() -> None:

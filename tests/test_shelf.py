@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,7 @@ from batch_classify.uri import Uri  # noqa: E402
 
 SEEN = np.arange(784, dtype=np.uint8).reshape(28, 28)
 SCAN = np.arange(60, dtype=np.uint8).reshape(6, 10)
-ODD = replace(READ, status=Status.REVIEW, reason=Reason.LOW_CONFIDENCE, detail="why\udce9")
+ODD = READ._replace(status=Status.REVIEW, reason=Reason.LOW_CONFIDENCE, detail="why\udce9")
 
 
 @pytest.fixture(params=["folder", "store"])
@@ -41,7 +40,7 @@ def test_cards_come_back_as_they_were() -> None:
     answers = unpacked(packed(Answers(cards, 7, Counter(short=2, long=1))))
     assert (answers.ignored, answers.ways) == (7, Counter(short=2, long=1))
     rows = [card.row for card in answers.cards]
-    assert rows == [READ, replace(ODD, detail="why\\udce9"), UNREAD]
+    assert rows == [READ, ODD._replace(detail="why\\udce9"), UNREAD]
     assert answers.cards[0].scan is None
     assert answers.cards[2].scan is None
     scan, seen = answers.cards[1].scan, answers.cards[1].seen

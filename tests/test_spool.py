@@ -93,6 +93,31 @@ def test_a_card_comes_back(tmp_path: Path) -> None:
         assert list(tmp_path.iterdir()) == []
 
 
+def test_copies_share_their_pictures(tmp_path: Path) -> None:
+    """Those of one content are written once, and not even fetched for another; each row has its own name."""
+    row = Row("a.png", 1, Status.OK, None, "", 7, 0.98, sha256="ab")
+    with Spool(tmp_path) as spool:
+        spool.offer(Card(row, SCAN, SEEN))
+        spool.offer(Card(row._replace(file="b.png"), None, None, lambda: pytest.fail("fetched")))
+        spool.offer(Card(row._replace(file="c.png", page=2), None, None, lambda: (SCAN, SEEN // 2)))
+        first, second, other = spool.entries()
+        assert first.pictures == second.pictures
+        assert (spool.seen(other) == SEEN // 2).all()
+        one, two, three = (json.loads(spool.row(entry)) for entry in (first, second, other))
+        assert [one[0], two[0], three[0]] == ["a.png", "b.png", "c.png"]
+        assert one[1:] == two[1:]
+
+
+def test_a_copy_that_could_not_be_read_shares_nothing(tmp_path: Path) -> None:
+    """A reader that crashed at one of two files of the same content left no picture of that."""
+    row = Row("a.png", None, Status.REVIEW, None, "", 7, 0.5, sha256="ab")
+    failed = Row("b.png", None, Status.ERROR, Reason.UNREADABLE, sha256="ab")
+    with Spool(tmp_path) as spool:
+        spool.offer(Card(row, SCAN, SEEN))
+        spool.offer(Card(failed, None, None))
+        assert [entry.pictures.seen for entry in spool.entries()] == [784, 0]
+
+
 def test_a_human_answer_brings_along_what_the_model_said() -> None:
     """The label is the human's; the last values are the model's, and whether the two contradict."""
     assert row_values(URGENT[3])[-3:] == [1, 0.99, 1]
@@ -107,7 +132,7 @@ def test_scans_that_nobody_needs_stay_out_of_a_large_page(tmp_path: Path) -> Non
             spool.offer(Card(Row(f"{number}", None, Status.OK, label=1, confidence=0.9), SCAN, SEEN))
         assert not spool.has_settled_scans()
         spool.offer(Card(URGENT[0], SCAN, SEEN))
-        assert spool.entries()[0].scan > 0
+        assert spool.entries()[0].pictures.scan > 0
 
 
 @pytest.mark.parametrize("name", [os.fsdecode(b"caf\xe9"), "\u202egnp", "</script>"])

@@ -60,6 +60,7 @@ ROWS = st.builds(
     height=WHOLE,
     sha256=st.sampled_from(["", SHA, "0" * 64]),
     probabilities=st.none() | st.tuples(*[st.floats(0, 1)] * 10),
+    reject_score=SHARE,
 )
 
 

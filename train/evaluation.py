@@ -6,7 +6,7 @@ Asks the job itself, from the scan to the decision; chooses nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -162,8 +162,8 @@ def _subfolder(classifier: Classifier, root: Path, digit: int) -> Iterator[Answe
         return
     for cards in classify(scan, classifier):
         for card in cards:
-            row = replace(card.row, file=f"{digit}/{card.row.file}")
-            yield Answer(digit, replace(card, row=row))
+            row = card.row._replace(file=f"{digit}/{card.row.file}")
+            yield Answer(digit, card._replace(row=row))
 
 
 def figures(

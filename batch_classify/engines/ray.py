@@ -357,7 +357,7 @@ class Answerer:
                 "a worker has other versions of this program or its libraries. Install the same everywhere.",
             )
         shard, number, last, parcels, ignored = pickle.loads(batch["part"][0])
-        pages = [page for parcel in parcels for page in unpack(parcel)]
+        pages = [page for parcel in parcels for page in unpack(parcel)[0]]
         batches = (pages[at : at + self._size] for at in range(0, len(pages), self._size))
         cards = [card for some in batches for card in answer(some, self._classifier)]
         part = Part(shard, number, last, not all(page.sha256 for page in pages))

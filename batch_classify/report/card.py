@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -13,17 +14,25 @@ from batch_classify.row import Row
 _SIDE = 128  # pixels; a digit in a form's cell is read with ease, and its surroundings are there
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+Pictures = tuple[Grey | None, Grey | None]
+"""A scan and what the model saw of it."""
+
+
+class Card(NamedTuple):
     """A row with its pictures, where it has any.
 
     `scan` is a `thumbnail` of the page, uint8 [height, width]; `seen` is what the model was shown,
-    uint8 [28, 28].
+    uint8 [28, 28]. With `later`, both are not at hand and come from there.
     """
 
     row: Row
     scan: Grey | None
     seen: Grey | None
+    later: Callable[[], Pictures] | None = None
+
+    def pictures(self) -> Pictures:
+        """Return the scan and what the model saw, fetched if need be."""
+        return self.later() if self.later else (self.scan, self.seen)
 
 
 def thumbnail(grey: Grey) -> Grey:

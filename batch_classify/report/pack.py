@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import takewhile
 from math import ceil
@@ -21,7 +21,7 @@ from markupsafe import Markup
 from batch_classify.decode import Grey
 from batch_classify.pool import cpu_count
 from batch_classify.preprocess import SIDE
-from batch_classify.report.spool import Entry, Spool
+from batch_classify.report.spool import Entry, Place, Spool
 
 PAGE_BYTES = 40_000_000
 SHEET_COLUMNS = 16
@@ -53,21 +53,23 @@ def blocks(spool: Spool, page_bytes: int = PAGE_BYTES) -> Iterator[Block]:
     """Yield the blocks of all rows and of as many pictures as the page has room for.
 
     First come the scans of the rows that need a human and what the model saw of them, then what it saw of
-    the others, if need be of a fair sample of them, and last the others' scans, all or none.
+    the others, if need be of a fair sample of them, and last the others' scans, all or none. Rows of one
+    content share their pictures.
     """
     entries = spool.entries()
     left = page_bytes - _TEMPLATE - sum(entry.row + 12 for entry in entries)
     urgent = [entry for entry in entries if not entry.settled]
-    scans, left = _scans_that_fit([entry for entry in urgent if entry.scan], left)
+    scans, left = _scans_that_fit(_distinct(entry for entry in urgent if entry.pictures.scan), left)
     room = left
-    seen, left = _seen_that_fit(spool, [entry for entry in urgent if entry.seen], left)
+    seen, left = _seen_that_fit(spool, _distinct(entry for entry in urgent if entry.pictures.seen), left)
     settled = [entry for entry in entries if entry.settled]
-    by_chance = sorted((entry for entry in settled if entry.seen), key=lambda entry: entry.priority)
+    with_seen = [entry for entry in settled if entry.pictures.seen]
+    by_chance = _distinct(sorted(with_seen, key=lambda entry: entry.lot, reverse=True))
     sample, left = _seen_that_fit(spool, by_chance, left)
     # As the contact sheet shows them, so that a screen of it needs few sheets.
     seen += sorted(sample, key=lambda entry: (entry.label, entry.urgency))
-    others = [entry for entry in settled if entry.scan] if spool.has_settled_scans() else []
-    cost = sum(_cost(entry.scan) for entry in others)
+    others = _distinct(entry for entry in settled if entry.pictures.scan) if spool.has_settled_scans() else []
+    cost = sum(_cost(entry.pictures.scan) for entry in others)
     if cost <= left:
         scans += others
         room -= cost
@@ -81,15 +83,23 @@ def blocks(spool: Spool, page_bytes: int = PAGE_BYTES) -> Iterator[Block]:
         yield Block("sheet", text)
         drawn += _SHEET
     seen = seen[:drawn]
-    scan_of = {entry.start: place for place, entry in enumerate(scans)}
-    seen_of = {entry.start: place for place, entry in enumerate(seen)}
+    scan_of = {entry.pictures: place for place, entry in enumerate(scans)}
+    seen_of = {entry.pictures: place for place, entry in enumerate(seen)}
     for chunk in _chunks(entries, _ROWS):
         rows = ",".join(spool.row(entry) for entry in chunk)
         pictures = {
-            "scan": [scan_of.get(entry.start, -1) for entry in chunk],
-            "seen": [seen_of.get(entry.start, -1) for entry in chunk],
+            "scan": [scan_of.get(entry.pictures, -1) for entry in chunk],
+            "seen": [seen_of.get(entry.pictures, -1) for entry in chunk],
         }
         yield Block("rows", Markup(f'{{"rows":[{_harmless(rows)}],{json_text(pictures)[1:]}'))
+
+
+def _distinct(entries: Iterable[Entry]) -> list[Entry]:
+    """Return the first entry of all that share their pictures."""
+    firsts: dict[Place, Entry] = {}
+    for entry in entries:
+        firsts.setdefault(entry.pictures, entry)
+    return list(firsts.values())
 
 
 def _chunks(entries: Sequence[Entry], size: int) -> Iterator[Sequence[Entry]]:
@@ -98,7 +108,7 @@ def _chunks(entries: Sequence[Entry], size: int) -> Iterator[Sequence[Entry]]:
 
 def _scans_that_fit(entries: Sequence[Entry], left: int) -> tuple[list[Entry], int]:
     """Return as many of the entries, from the first on, as have room for their scans, and the room left."""
-    ends = np.cumsum([_cost(entry.scan) for entry in entries], dtype=np.int64).tolist()
+    ends = np.cumsum([_cost(entry.pictures.scan) for entry in entries], dtype=np.int64).tolist()
     count = sum(1 for _ in takewhile(lambda end: end <= left, ends))
     return list(entries[:count]), left - (ends[count - 1] if count else 0)
 

@@ -10,7 +10,6 @@ import heapq
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -31,48 +30,48 @@ MOST_ROWS = 100_000
 """Above so many rows, the page holds those that need a human and a random sample of the rest."""
 _MOST_SETTLED_SCANS = 10_000_000  # bytes; if the scans of rows that need nobody take more, they stay out
 _COMPACT = json.JSONEncoder(separators=(",", ":"))
+_MOST_SHARED = 2**15  # pages whose copies are told; begun anew when full, for memory's sake
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 82]
 _URGENT = [Status.REVIEW, Status.REJECTED, Status.REVIEWED, Status.ERROR]  # reviewed: if suspect
 _SETTLED = [Status.DEFERRED, Status.OK, Status.REVIEWED]
 
 
-class _Urgency(NamedTuple):
-    """Place of a row in the queue, the most urgent being the least; among equals they stay as they came."""
+class Place(NamedTuple):
+    """Where pictures lie: the lengths of the scan and of what the model saw, 0 where there is none."""
 
+    start: int
+    scan: int
+    seen: int
+
+
+class Entry(NamedTuple):
+    """Where in the spool a card lies: its row, of so many bytes from `start` on, and its pictures.
+
+    `lot` is a random number, but the same for the same scan; the highest ones are a fair sample. It comes
+    first, so that a heap has on top what a sample drops first. `settled` is whether the row needs no human.
+    """
+
+    lot: int
     settled: bool
     rank: int
     confidence: float
     number: int
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Where in the spool a card lies: the lengths of its parts from `start` on, 0 where there is none.
-
-    `priority` is a random number, but the same for the same scan; the lowest ones are a fair sample.
-    """
-
-    urgency: _Urgency
-    priority: int
     label: int
     start: int
     row: int
-    scan: int
-    seen: int
+    pictures: Place
 
     @property
-    def settled(self) -> bool:
-        """Whether the row needs no human."""
-        return self.urgency.settled
-
-    def __lt__(self, other: Entry) -> bool:
-        return self.priority > other.priority  # so that a heap has on top what a sample drops first
+    def urgency(self) -> tuple[bool, int, float, int]:
+        """Place of the row in the queue, the most urgent being the least; equals stay as they came."""
+        return self[1:5]
 
 
 class Spool:
     """The cards offered, up to `most_rows` of them and every one that needs a human.
 
-    The file that holds them in `folder` has no name, and goes when the spool is closed.
+    Cards of one content have their pictures together. The file that holds them in `folder` has no name, and
+    goes when the spool is closed.
     """
 
     def __init__(
@@ -80,7 +79,8 @@ class Spool:
     ) -> None:
         self._file = TemporaryFile(dir=folder)  # noqa: SIM115 - closed with the spool
         self._urgent: list[Entry] = []
-        self._settled: list[Entry] = []  # a heap
+        self._settled: list[Entry] = []  # a heap, once there are more than `most_rows`
+        self._shared: dict[tuple[str, int | None, Status], tuple[str, Place]] = {}
         self._most_rows = most_rows
         self._room = most_settled_scans
         self._offered = 0
@@ -102,15 +102,19 @@ class Spool:
 
     def offer(self, card: Card) -> None:
         """Keep the card, unless it needs no human and the sample goes without it."""
-        urgency = self._urgency(card.row)
-        priority = _priority(card.row)
+        row = card.row
+        settled = row.status in _SETTLED and not is_suspect(row)
+        lot = _lot(row)
         self._offered += 1
-        if not urgency.settled:
-            self._urgent.append(self._written(card, urgency, priority))
+        if not settled:
+            self._urgent.append(self._written(card, lot, _URGENT.index(row.status), settled=False))
         elif len(self._settled) < self._most_rows:
-            heapq.heappush(self._settled, self._written(card, urgency, priority))
-        elif self._settled and priority < self._settled[0].priority:
-            heapq.heappushpop(self._settled, self._written(card, urgency, priority))
+            self._settled.append(self._written(card, lot, _SETTLED.index(row.status), settled=True))
+            if len(self._settled) == self._most_rows:
+                heapq.heapify(self._settled)
+        elif self._settled and lot > self._settled[0].lot:
+            entry = self._written(card, lot, _SETTLED.index(row.status), settled=True)
+            heapq.heappushpop(self._settled, entry)
 
     def entries(self) -> list[Entry]:
         """Return what is kept, the most urgent first; its parts can then be read, by several threads too.
@@ -122,7 +126,7 @@ class Spool:
         room = max(0, self._most_rows - len(self._urgent))
         settled = self._settled
         if len(settled) > room:
-            settled = heapq.nlargest(room, settled)  # the lowest priorities, see Entry.__lt__
+            settled = heapq.nlargest(room, settled)
         return sorted([*self._urgent, *settled], key=lambda entry: entry.urgency)
 
     def has_settled_scans(self) -> bool:
@@ -135,30 +139,44 @@ class Spool:
 
     def scan(self, entry: Entry) -> bytes:
         """Return the scan as JPEG."""
-        return self._read(entry.start + entry.row, entry.scan)
+        return self._read(entry.pictures.start, entry.pictures.scan)
 
     def seen(self, entry: Entry) -> Grey:
         """Return what the model saw, uint8 [28, 28]."""
-        data = self._read(entry.start + entry.row + entry.scan, entry.seen)
+        start, scan, seen = entry.pictures
+        data = self._read(start + scan, seen)
         return np.frombuffer(data, np.uint8).reshape(SIDE, SIDE)
 
-    def _urgency(self, row: Row) -> _Urgency:
-        settled = row.status in _SETTLED and not is_suspect(row)
-        rank = (_SETTLED if settled else _URGENT).index(row.status)
-        return _Urgency(settled, rank, row.confidence or 0.0, self._offered)
+    def _written(self, card: Card, lot: int, rank: int, *, settled: bool) -> Entry:
+        row = card.row
+        # What shows a picture says the same of its copies, under other names.
+        page = row.sha256, row.page, row.status
+        parts = self._shared.get(page)
+        if parts is None:
+            parts = self._parts(card, settled=settled)
+            if row.sha256 and parts[1].seen:
+                if len(self._shared) == _MOST_SHARED:
+                    self._shared.clear()
+                self._shared[page] = parts
+        rest, place = parts
+        text = f"[{_COMPACT.encode(to_cell(row.file))},{rest}".encode("ascii")
+        self._file.write(text)
+        start, self._end = self._end, self._end + len(text)
+        label = -1 if row.label is None else row.label
+        return Entry(lot, settled, rank, row.confidence or 0.0, self._offered, label, start, len(text), place)
 
-    def _written(self, card: Card, urgency: _Urgency, priority: int) -> Entry:
-        row = _COMPACT.encode(row_values(card.row)).encode("ascii")
-        scan = b""
-        if card.scan is not None and (not urgency.settled or self._room >= 0):
-            scan = cv2.imencode(".jpg", card.scan, _JPEG)[1].tobytes()
-            self._room -= len(scan) if urgency.settled else 0
-        seen = b"" if card.seen is None else card.seen.tobytes()
-        self._file.writelines((row, scan, seen))
-        label = -1 if card.row.label is None else card.row.label
-        entry = Entry(urgency, priority, label, self._end, len(row), len(scan), len(seen))
-        self._end += len(row) + len(scan) + len(seen)
-        return entry
+    def _parts(self, card: Card, *, settled: bool) -> tuple[str, Place]:
+        """Return a row as JSON but for its file, and write its pictures."""
+        scan, seen = card.pictures()
+        jpeg = b""
+        if scan is not None and (not settled or self._room >= 0):
+            jpeg = cv2.imencode(".jpg", scan, _JPEG)[1].tobytes()
+            self._room -= len(jpeg) if settled else 0
+        shown = b"" if seen is None else seen.tobytes()
+        place = Place(self._end, len(jpeg), len(shown))
+        self._file.writelines((jpeg, shown))
+        self._end += len(jpeg) + len(shown)
+        return _COMPACT.encode(row_values(card.row)[1:])[1:], place
 
     def _read(self, start: int, length: int) -> bytes:
         return os.pread(self._file.fileno(), length, start)
@@ -194,6 +212,6 @@ def _rounded(share: float | None) -> float | None:
     return None if share is None else round(share, 6)
 
 
-def _priority(row: Row) -> int:
+def _lot(row: Row) -> int:
     name = f"{row.sha256} {row.page} {row.file}".encode("utf-8", "surrogateescape")
-    return int.from_bytes(blake2b(name, digest_size=8).digest())
+    return -int.from_bytes(blake2b(name, digest_size=8).digest())

@@ -44,7 +44,11 @@ def columns(probabilities: bool) -> tuple[str, ...]:
 def to_line(row: Row, probabilities: bool) -> str:
     r"""Write a row as its line of the CSV, `\n` included."""
     file, *others = values(row, probabilities)
-    return ",".join([quoted(str(file)), *map(_spelt, others)]) + "\n"
+    spelt = [
+        "" if value is None else f"{value:.6f}" if isinstance(value, float) else str(value)
+        for value in others
+    ]
+    return ",".join([quoted(str(file)), *spelt]) + "\n"
 
 
 def values(row: Row, probabilities: bool) -> list[str | int | float | None]:
@@ -68,12 +72,6 @@ def values(row: Row, probabilities: bool) -> list[str | int | float | None]:
 def quoted(text: str) -> str:
     """Return a text as a cell of a CSV, in quotes where it needs them."""
     return '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text
-
-
-def _spelt(value: str | int | float | None) -> str:
-    if value is None:
-        return ""
-    return f"{value:.6f}" if isinstance(value, float) else str(value)
 
 
 class Table:

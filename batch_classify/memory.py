@@ -1,0 +1,36 @@
+"""The rows that this run has answered already, by content, so that a copy costs no more than a look.
+
+Knows no pictures: a copy's are those of the first, wherever they are by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from batch_classify.prepare import Known
+from batch_classify.row import Row
+
+_MOST = 2**15  # contents, of 0.9 KB each; begun anew when full, so that those of now are in it
+
+
+class Memory:
+    """What is in it is asked for by SHA-256."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[Row]] = {}
+
+    def __contains__(self, sha256: object) -> bool:
+        return sha256 in self._rows
+
+    def rows(self, known: Known) -> list[Row]:
+        """Return the rows of a file whose content is in it, as if they had been made anew."""
+        return [Row(known.file, *row[1:]) for row in self._rows[known.sha256]]
+
+    def keep(self, rows: Sequence[Row]) -> None:
+        """Keep all rows of some files; of what has no hash, nothing is known."""
+        for (_, sha256), pages in groupby(rows, key=lambda row: (row.file, row.sha256)):
+            if sha256:
+                if len(self._rows) >= _MOST:
+                    self._rows.clear()
+                self._rows[sha256] = list(pages)
