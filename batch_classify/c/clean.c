@@ -205,8 +205,8 @@ EXPORT int digit_on_noisy_paper(const u8 *scan, int height, int width, u8 *ink, 
     *found = (Digit){.height = rows, .width = columns};
     u8 *work = malloc(12 * size + 4096);
     if (!work) return 0;
-    reduced(scan, width, factor, work, rows, columns);
-    int is = on_even_paper(work, rows, columns, ink) && find(ink, 1, glyph, found, work);
+    int is = reduced(scan, width, factor, work, rows, columns) && on_even_paper(work, rows, columns, ink) &&
+             find(ink, 1, glyph, found, work);
     free(work);
     return is;
 }

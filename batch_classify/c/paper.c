@@ -29,25 +29,32 @@ EXPORT int on_bare_paper(const u8 *scan, int height, int width) {
     return near >= FLAT_SHARE * size;
 }
 
-/* Reduce a scan by a whole factor, each px the mean of what it covers. */
-void reduced(const u8 *scan, int width, int factor, u8 *small, int rows, int columns) {
-    int sums[LARGEST], area = factor * factor;
+/* Reduce a scan by a whole factor, each px the mean of what it covers; returns whether there was memory. */
+int reduced(const u8 *scan, int width, int factor, u8 *small, int rows, int columns) {
+    int area = factor * factor;
     if (factor == 1) {
         memcpy(small, scan, rows * columns);
-        return;
+        return 1;
     }
-    for (int row = 0; row < rows; row++) {
-        memset(sums, 0, sizeof sums);
+    uint32_t *sums = malloc(columns * factor * sizeof *sums);
+    for (int row = 0; row < rows && sums; row++) {
+        memset(sums, 0, columns * factor * sizeof *sums);
         for (int y = 0; y < factor; y++) {
             const u8 *line = scan + (row * factor + y) * width;
-            if (factor == 2)
-                for (int x = 0; x < columns; x++) sums[x] += line[2 * x] + line[2 * x + 1];
-            else
-                for (int x = 0; x < columns; x++)
-                    for (int i = 0; i < factor; i++) sums[x] += line[x * factor + i];
+            for (int x = 0; x < columns * factor; x++) sums[x] += line[x];
         }
-        for (int x = 0; x < columns; x++) small[row * columns + x] = (sums[x] + area / 2) / area;
+        u8 *target = small + row * columns;
+        if (factor == 2)
+            for (int x = 0; x < columns; x++) target[x] = (sums[2 * x] + sums[2 * x + 1] + 2) >> 2;
+        else
+            for (int x = 0; x < columns; x++) {
+                uint32_t sum = area / 2;
+                for (int i = 0; i < factor; i++) sum += sums[x * factor + i];
+                target[x] = sum / area;
+            }
     }
+    free(sums);
+    return sums != NULL;
 }
 
 /* The brightness of paper: a plane through its levels, by least squares. */
@@ -91,12 +98,12 @@ int on_even_paper(const u8 *scan, int height, int width, u8 *ink) {
     int cell = (max(height, width) + CELLS - 1) / CELLS, rows = height / cell, columns = width / cell;
     int ring = 0, kept = 0, outer = 0, paler = 0, darker = 0;
     double strays = 0;
-    for (int y = 0; y < rows * cell; y++)
-        for (int x = 0; x < columns; x++) {
-            int sum = 0;
-            for (int i = 0; i < cell; i++) sum += scan[y * width + x * cell + i];
-            cells[y / cell][x] += sum;
-        }
+    for (int row = 0; row < rows; row++) {
+        uint16_t sums[LARGEST] = {0};
+        for (int y = row * cell; y < (row + 1) * cell; y++)
+            for (int x = 0; x < width; x++) sums[x] += scan[y * width + x];
+        for (int x = 0; x < columns * cell; x++) cells[row][x / cell] += sums[x];
+    }
     Paper paper;
     for (int row = 0; row < rows; row++)
         for (int column = 0; column < columns; column++) {

@@ -52,7 +52,7 @@ int ink_on_flat_paper(const u8 *scan, int size, int paper, u8 *ink);
 
 /* paper.c */
 void inked_ends(const u8 *scan, int height, int width, int ends[4]);
-void reduced(const u8 *scan, int width, int factor, u8 *small, int rows, int columns);
+int reduced(const u8 *scan, int width, int factor, u8 *small, int rows, int columns);
 int on_even_paper(const u8 *scan, int height, int width, u8 *ink);
 
 /* pieces.c */

@@ -5,6 +5,15 @@
 enum { PARTS = 6, HINT = 2, FAINTEST_LINE = 4, GRID = 3, SMALLEST = 24 };
 static const double TILT = 0.01;
 
+/* Exchange rows and columns, in squares that the cache holds. */
+static void turn(const u8 *plane, int height, int width, u8 *turned) {
+    enum { SQUARE = 16 };
+    for (int top = 0; top < height; top += SQUARE)
+        for (int left = 0; left < width; left += SQUARE)
+            for (int x = left; x < min(width, left + SQUARE); x++)
+                for (int y = top; y < min(height, top + SQUARE); y++) turned[x * height + y] = plane[y * width + x];
+}
+
 /* The median of levels that lie `step` apart, the upper one of two. */
 static int median(const u8 *values, int size, int step) {
     enum { FEW = 32 }; /* are sorted sooner than counted */
@@ -35,8 +44,8 @@ static int nearby(u8 (*values)[PARTS], int rows, int row, int reach, int part) {
     return most;
 }
 
-/* Whether a faint line may run through some rows, or with the strides exchanged through some columns. */
-static int may_hold_faint_lines(const u8 *ink, int rows, int length, int down, int along) {
+/* Whether a faint line may run upright through some columns of a plane, here called rows. */
+static int may_hold_faint_lines(const u8 *ink, int length, int rows) {
     typedef u8 Parts[PARTS];
     int reach = max(1, rounded(TILT * length)), paper[PARTS], promising = 0, lines = 0, counts[256] = {0};
     /* The mean and the median ink in each part of each row, which rows may hold a line, and how dark it is. */
@@ -50,7 +59,7 @@ static int may_hold_faint_lines(const u8 *ink, int rows, int length, int down, i
         memset(sums, 0, rows * sizeof *sums);
         for (int i = from / PARTS; i * PARTS < to; i++) {
             int share = min(to, (i + 1) * PARTS) - max(from, i * PARTS);
-            for (int row = 0; row < rows; row++) sums[row] += share * ink[row * down + i * along];
+            for (int row = 0; row < rows; row++) sums[row] += share * ink[i * rows + row];
         }
         for (int row = 0; row < rows; row++) means[row][part] = (2 * sums[row] + length) / (2 * length);
         paper[part] = median(&means[0][part], rows, PARTS);
@@ -64,10 +73,10 @@ static int may_hold_faint_lines(const u8 *ink, int rows, int length, int down, i
     for (int part = 0; part < PARTS && promising; part++) {
         int first = edge_of(part, length), size = edge_of(part + 1, length) - first, samples = 0;
         for (int row = 0; row < rows; row += max(1, rows / 40))
-            sampled[samples++] = median(ink + row * down + first * along, size, along);
+            sampled[samples++] = median(ink + first * rows + row, size, rows);
         int bare = median(sampled, samples, 1);
         for (int row = 0; row < rows; row++)
-            if (held[row]) usual[row][part] = max(0, median(ink + row * down + first * along, size, along) - bare);
+            if (held[row]) usual[row][part] = max(0, median(ink + first * rows + row, size, rows) - bare);
     }
     for (int row = 0; row < rows && promising; row++) {
         u8 levels[PARTS];
@@ -79,7 +88,7 @@ static int may_hold_faint_lines(const u8 *ink, int rows, int length, int down, i
         int even = levels[0] >= FAINTEST_LINE && levels[PARTS / 3] <= 1.4 * levels[0] + 1;
         through[row] = even ? levels[0] : 0;
         lines += even && (row == 0 || !through[row - 1]);
-        for (int i = 0; i < length && !even; i++) counts[ink[row * down + i * along]]++;
+        for (int i = 0; i < length && !even; i++) counts[ink[i * rows + row]]++;
     }
     double most = 0.5 * quantile(counts, 0.98);
     int faint = lines >= GRID;
@@ -97,8 +106,13 @@ EXPORT int may_hold_faint_rules(const u8 *ink, int height, int width) {
         const u8 *row = ink + y * width;
         most = max(most, max(max(row[0], row[1]), max(row[width - 2], row[width - 1])));
     }
-    return most >= FAINTEST_LINE && (may_hold_faint_lines(ink, height, width, width, 1) ||
-                                     may_hold_faint_lines(ink, width, height, 1, width));
+    if (most < FAINTEST_LINE) return 0;
+    if (may_hold_faint_lines(ink, height, width)) return 1;
+    u8 *turned = malloc((size_t)height * width);
+    if (turned) turn(ink, height, width, turned);
+    int level = !turned || may_hold_faint_lines(turned, width, height);
+    free(turned);
+    return level;
 }
 
 /* Whether something runs level through a mask, as straight and thin as a rule. */
@@ -148,8 +162,7 @@ static int has_upright_line(const u8 *mask, int height, int width, u8 *turned, R
     }
     for (int x = 0; x < width; x++) ends |= mask[x] | mask[(height - 1) * width + x];
     if (!ends && longest < rounded(0.6 * height)) return 0;
-    for (int y = 0; y < height; y++)
-        for (int x = 0; x < width; x++) turned[x * height + y] = mask[y * width + x];
+    turn(mask, height, width, turned);
     return has_line(turned, width, height, runs);
 }
 
