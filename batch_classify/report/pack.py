@@ -26,7 +26,10 @@ from batch_classify.report.spool import Entry, Place, Spool
 PAGE_BYTES = 40_000_000
 SHEET_COLUMNS = 16
 _SHEET = SHEET_COLUMNS**2  # pictures
-_MARGIN = 1.05  # times what a sheet takes: others may take more
+_MARGIN = 1.05  # times what a sample takes: others may take more
+_SETTLED_SCANS = (
+    13_500_000  # bytes in the page; if the scans of rows that need nobody take more, they stay out
+)
 _SCANS = 64  # in a block
 _ROWS = 1000  # in a block
 _TEMPLATE = 250_000  # bytes of the page besides its data, at the very most
@@ -60,7 +63,7 @@ def blocks(spool: Spool, page_bytes: int = PAGE_BYTES) -> Iterator[Block]:
     left = page_bytes - _TEMPLATE - sum(entry.row + 12 for entry in entries)
     urgent = [entry for entry in entries if not entry.settled]
     scans, left = _scans_that_fit(_distinct(entry for entry in urgent if entry.pictures.scan), left)
-    room = left
+    room = left + sum(_cost(entry.pictures.scan) for entry in scans)
     seen, left = _seen_that_fit(spool, _distinct(entry for entry in urgent if entry.pictures.seen), left)
     settled = [entry for entry in entries if entry.settled]
     with_seen = [entry for entry in settled if entry.pictures.seen]
@@ -68,13 +71,13 @@ def blocks(spool: Spool, page_bytes: int = PAGE_BYTES) -> Iterator[Block]:
     sample, left = _seen_that_fit(spool, by_chance, left)
     # As the contact sheet shows them, so that a screen of it needs few sheets.
     seen += sorted(sample, key=lambda entry: (entry.label, entry.urgency))
-    others = _distinct(entry for entry in settled if entry.pictures.scan) if spool.has_settled_scans() else []
-    cost = sum(_cost(entry.pictures.scan) for entry in others)
-    if cost <= left:
-        scans += others
-        room -= cost
-    for chunk in _chunks(scans, _SCANS):
-        yield Block("scans", json_text([base64.b64encode(spool.scan(entry)).decode() for entry in chunk]))
+    if spool.has_settled_scans():
+        others = _distinct(entry for entry in settled if entry.pictures.scan)
+        if _estimated(spool, others) <= min(left, _SETTLED_SCANS):
+            scans += others
+    for text in _albums(spool, scans):
+        room -= len(text)
+        yield Block("scans", text)
     drawn = 0
     for text in _sheets(spool, seen):
         room -= len(text)
@@ -134,6 +137,23 @@ def _sheets(spool: Spool, entries: Sequence[Entry]) -> Iterator[Markup]:
 
     with ThreadPoolExecutor(cpu_count()) as pool:  # OpenCV compresses without holding the others up
         yield from pool.map(drawn, _chunks(entries, _SHEET))
+
+
+def _estimated(spool: Spool, entries: Sequence[Entry]) -> float:
+    """Return the bytes in the page of the scans of some entries, by a sample from all over them."""
+    some = entries[:: max(1, len(entries) // _SCANS)]
+    return _MARGIN * len(entries) * sum(len(text) for text in _albums(spool, some)) / max(1, len(some))
+
+
+def _albums(spool: Spool, entries: Sequence[Entry]) -> Iterator[Markup]:
+    """Yield scans, 64 to each, as a list of base64 of JPEGs, in which nothing needs an escape."""
+
+    def bound(chunk: Sequence[Entry]) -> Markup:
+        scans = '","'.join(base64.b64encode(spool.scan(entry)).decode() for entry in chunk)
+        return Markup(f'["{scans}"]')
+
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        yield from pool.map(bound, _chunks(entries, _SCANS))
 
 
 def _cost(length: int) -> int:

@@ -28,7 +28,9 @@ from batch_classify.row import Row, Status
 
 MOST_ROWS = 100_000
 """Above so many rows, the page holds those that need a human and a random sample of the rest."""
-_MOST_SETTLED_SCANS = 10_000_000  # bytes; if the scans of rows that need nobody take more, they stay out
+_MOST_SETTLED_SCANS = (
+    64_000_000  # bytes of pixels; if the scans of rows that need nobody have more, they stay out
+)
 _COMPACT = json.JSONEncoder(separators=(",", ":"))
 _MOST_SHARED = 2**15  # pages whose copies are told; begun anew when full, for memory's sake
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 82]
@@ -37,11 +39,15 @@ _SETTLED = [Status.DEFERRED, Status.OK, Status.REVIEWED]
 
 
 class Place(NamedTuple):
-    """Where pictures lie: the lengths of the scan and of what the model saw, 0 where there is none."""
+    """Where pictures lie: the lengths of the scan and of what the model saw, 0 where there is none.
+
+    The scan is a JPEG, or as it is if it has a `width`.
+    """
 
     start: int
     scan: int
     seen: int
+    width: int = 0
 
 
 class Entry(NamedTuple):
@@ -139,11 +145,13 @@ class Spool:
 
     def scan(self, entry: Entry) -> bytes:
         """Return the scan as JPEG."""
-        return self._read(entry.pictures.start, entry.pictures.scan)
+        start, length, _, width = entry.pictures
+        data = self._read(start, length)
+        return _jpeg(np.frombuffer(data, np.uint8).reshape(-1, width)) if width else data
 
     def seen(self, entry: Entry) -> Grey:
         """Return what the model saw, uint8 [28, 28]."""
-        start, scan, seen = entry.pictures
+        start, scan, seen, _ = entry.pictures
         data = self._read(start + scan, seen)
         return np.frombuffer(data, np.uint8).reshape(SIDE, SIDE)
 
@@ -168,14 +176,16 @@ class Spool:
     def _parts(self, card: Card, *, settled: bool) -> tuple[str, Place]:
         """Return a row as JSON but for its file, and write its pictures."""
         scan, seen = card.pictures()
-        jpeg = b""
-        if scan is not None and (not settled or self._room >= 0):
-            jpeg = cv2.imencode(".jpg", scan, _JPEG)[1].tobytes()
-            self._room -= len(jpeg) if settled else 0
+        data, width = b"", 0
+        if scan is not None and not settled:
+            data = _jpeg(scan)
+        elif scan is not None and self._room >= 0:  # for most pages in vain, so it is not compressed yet
+            data, width = scan.tobytes(), scan.shape[1]
+            self._room -= len(data)
         shown = b"" if seen is None else seen.tobytes()
-        place = Place(self._end, len(jpeg), len(shown))
-        self._file.writelines((jpeg, shown))
-        self._end += len(jpeg) + len(shown)
+        place = Place(self._end, len(data), len(shown), width)
+        self._file.writelines((data, shown))
+        self._end += len(data) + len(shown)
         return _COMPACT.encode(row_values(card.row)[1:])[1:], place
 
     def _read(self, start: int, length: int) -> bytes:
@@ -206,6 +216,10 @@ def row_values(row: Row) -> Sequence[str | int | float | None]:
         best = max(row.probabilities)
         values += [row.probabilities.index(best), _rounded(best), int(is_suspect(row))]
     return values
+
+
+def _jpeg(scan: Grey) -> bytes:
+    return cv2.imencode(".jpg", scan, _JPEG)[1].tobytes()
 
 
 def _rounded(share: float | None) -> float | None:
