@@ -21,7 +21,7 @@ from markupsafe import Markup
 from batch_classify.decode import Grey
 from batch_classify.pool import cpu_count
 from batch_classify.preprocess import SIDE
-from batch_classify.report.spool import Entry, Place, Spool
+from batch_classify.report.spool import Entry, Place, Spool, urgency
 
 PAGE_BYTES = 40_000_000
 SHEET_COLUMNS = 16
@@ -70,7 +70,7 @@ def blocks(spool: Spool, page_bytes: int = PAGE_BYTES) -> Iterator[Block]:
     by_chance = _distinct(sorted(with_seen, key=lambda entry: entry.lot, reverse=True))
     sample, left = _seen_that_fit(spool, by_chance, left)
     # As the contact sheet shows them, so that a screen of it needs few sheets.
-    seen += sorted(sample, key=lambda entry: (entry.label, entry.urgency))
+    seen += sorted(sample, key=lambda entry: (entry.label, urgency(entry)))
     if spool.has_settled_scans():
         others = _distinct(entry for entry in settled if entry.pictures.scan)
         if _estimated(spool, others) <= min(left, _SETTLED_SCANS):

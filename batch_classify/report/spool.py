@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Sequence
 from hashlib import blake2b
+from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import TracebackType
@@ -67,10 +68,9 @@ class Entry(NamedTuple):
     row: int
     pictures: Place
 
-    @property
-    def urgency(self) -> tuple[bool, int, float, int]:
-        """Place of the row in the queue, the most urgent being the least; equals stay as they came."""
-        return self[1:5]
+
+urgency = itemgetter(1, 2, 3, 4)
+"""Place of an entry in the queue, the most urgent being the least; equals stay as they came."""
 
 
 class Spool:
@@ -133,7 +133,7 @@ class Spool:
         settled = self._settled
         if len(settled) > room:
             settled = heapq.nlargest(room, settled)
-        return sorted([*self._urgent, *settled], key=lambda entry: entry.urgency)
+        return sorted([*self._urgent, *settled], key=urgency)
 
     def has_settled_scans(self) -> bool:
         """Whether the scans of the rows that need no human were few enough to be kept."""
