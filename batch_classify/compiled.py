@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ctypes
 import sysconfig
-from ctypes import c_double, c_int, c_int32, c_ssize_t, c_void_p
+from ctypes import byref, c_double, c_int, c_int32, c_ssize_t, c_void_p
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,9 +72,9 @@ _ARGUMENTS = {
     "quantile_where": (c_void_p, c_void_p, c_int, c_double),
     "levels_of": (*_PLANE, c_int, c_void_p),
     "variation": _PLANE,
-    "half_width_of": (c_void_p, c_int, c_void_p),
+    "half_width_of": _PLANE,
     "separability_of_all": (c_void_p, c_int),
-    "steepest_of": (c_void_p, c_int, c_void_p),
+    "steepest_of": _PLANE,
     "weigh": (c_void_p, c_int, c_void_p, c_int, c_int, c_void_p, c_void_p),
     "may_hold_faint_rules": _PLANE,
 }
@@ -88,21 +89,20 @@ def digit_on_paper(scan: Plane, *, bare: bool) -> tuple[Digit, Plane, Plane] | N
     find = _C.digit_on_bare_paper if bare else _C.digit_on_noisy_paper
     shape = scan.shape if bare else (LARGEST, LARGEST)
     ink, glyph, digit = np.empty(shape, np.uint8), np.empty(shape, np.uint8), Digit()
-    if not find(_at(scan), *scan.shape, _at(ink), _at(glyph), ctypes.addressof(digit)):
+    if not _call(find, scan, *scan.shape, ink, glyph, byref(digit)):
         return None
     return digit, _first(ink, digit.height, digit.width), _first(glyph, digit.box.height, digit.box.width)
 
 
 def on_bare_paper(scan: Plane) -> bool:
     """Whether a scan is flat paper of its corner's level, but for what may be a digit."""
-    return bool(_C.on_bare_paper(_at(scan), *scan.shape))
+    return bool(_call(_C.on_bare_paper, scan, *scan.shape))
 
 
 def ink_on_flat_paper(scan: Plane, paper: int) -> tuple[Plane, bool]:
     """Return the ink plane of a scan on paper of one level, and whether the ink is lighter."""
-    scan = np.ascontiguousarray(scan)
-    ink = np.empty_like(scan)
-    light = _C.ink_on_flat_paper(_at(scan), scan.size, paper, _at(ink))
+    ink = np.empty(scan.shape, np.uint8)
+    light = _call(_C.ink_on_flat_paper, scan, scan.size, paper, ink)
     return ink, bool(light)
 
 
@@ -113,43 +113,36 @@ def edge(view: Plane) -> int:
 
 def quantile(values: Plane, share: float, where: Plane | None = None) -> int:
     """Return the least level that a share of the values of any shape do not exceed, where the mask says."""
-    values = np.ascontiguousarray(values)
     if where is None:
-        return int(_C.quantile_of(_at(values), values.size, share))
-    return int(_C.quantile_where(_at(values), _at(np.ascontiguousarray(where)), values.size, share))
+        return int(_call(_C.quantile_of, values, values.size, share))
+    return int(_call(_C.quantile_where, values, where, values.size, share))
 
 
 def levels(ink: Plane, least: int) -> tuple[int, int, int]:
     """Return the floor of an ink plane, and its levels of weak and strong ink."""
-    ink, found = np.ascontiguousarray(ink), Levels()
-    _C.levels_of(_at(ink), *ink.shape, least, ctypes.addressof(found))
+    found = Levels()
+    _call(_C.levels_of, ink, *ink.shape, least, byref(found))
     return found.floor, found.weak, found.strong
 
 
 def variation(plane: Plane) -> float:
     """Return the total variation of a plane with nothing around it."""
-    plane = np.ascontiguousarray(plane)
-    return float(_C.variation(_at(plane), *plane.shape))
+    return float(_call(_C.variation, plane, *plane.shape))
 
 
 def half_width(mask: Plane) -> float:
     """Return how far the innermost px of a mask is from what is none, with nothing around it."""
-    mask = np.ascontiguousarray(mask)
-    height, width = mask.shape
-    return float(_C.half_width_of(_at(mask), width, ctypes.addressof(Box(0, 0, width, height))))
+    return float(_call(_C.half_width_of, mask, *mask.shape))
 
 
 def separability(values: Plane) -> float:
     """Return which share of the variance of values of any shape two classes explain."""
-    values = np.ascontiguousarray(values)
-    return float(_C.separability_of_all(_at(values), values.size))
+    return float(_call(_C.separability_of_all, values, values.size))
 
 
 def steepest(plane: Plane) -> int:
     """Return the slope that all but a fiftieth of the slopes of a plane do not exceed."""
-    plane = np.ascontiguousarray(plane)
-    height, width = plane.shape
-    return int(_C.steepest_of(_at(plane), width, ctypes.addressof(Box(0, 0, width, height))))
+    return int(_call(_C.steepest_of, plane, *plane.shape))
 
 
 def weigh(
@@ -157,17 +150,22 @@ def weigh(
 ) -> tuple[NDArray[np.float64], Plane]:
     """Return how much ink each of `count` labelled components has, and whether some of it is strong."""
     inks, held = np.zeros(count), np.zeros(count, np.uint8)
-    ink = np.ascontiguousarray(ink)
-    _C.weigh(_at(labels), labels.itemsize, _at(ink), ink.size, strong, _at(inks), _at(held))
+    _call(_C.weigh, labels, labels.itemsize, ink, ink.size, strong, inks, held)
     return inks, held
 
 
 def may_hold_faint_rules(ink: Plane) -> bool:
     """Whether `rules.without_faint_rules` may take something out of an ink plane."""
-    return bool(_C.may_hold_faint_rules(_at(np.ascontiguousarray(ink)), *ink.shape))
+    return bool(_call(_C.may_hold_faint_rules, ink, *ink.shape))
 
 
-def _at(array: NDArray[np.generic]) -> int:
+def _call(function: Any, *values: Any) -> Any:
+    """Call C with the addresses of arrays, which stay where they are until it returns, copies as well."""
+    kept = [np.ascontiguousarray(value) if isinstance(value, np.ndarray) else value for value in values]
+    return function(*[_at(value) if isinstance(value, np.ndarray) else value for value in kept])
+
+
+def _at(array: NDArray[Any]) -> int:
     """Return where an array lies, in half the time of `array.ctypes.data`."""
     address: int = array.__array_interface__["data"][0]
     return address

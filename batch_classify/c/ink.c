@@ -165,7 +165,9 @@ double half_width(const u8 *mask, int width, Box box) {
     return (float)most / 65536;
 }
 
-EXPORT double half_width_of(const u8 *mask, int width, const Box *box) { return half_width(mask, width, *box); }
+EXPORT double half_width_of(const u8 *mask, int height, int width) {
+    return half_width(mask, width, (Box){0, 0, width, height});
+}
 
 /* Which share of the variance two classes explain, Otsu's (1979) measure. */
 static double separability_of(const int counts[256], int size) {
@@ -219,7 +221,7 @@ int steepest(const u8 *ink, int width, Box box) {
     return quantile(counts, STEEPEST);
 }
 
-EXPORT int steepest_of(const u8 *ink, int width, const Box *box) { return steepest(ink, width, *box); }
+EXPORT int steepest_of(const u8 *ink, int height, int width) { return steepest(ink, width, (Box){0, 0, width, height}); }
 
 /* The level that `place` px of a row do not exceed; its px lie `step` apart. */
 static int ranked(const u8 *row, int size, ptrdiff_t step, int place) {
