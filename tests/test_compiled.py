@@ -125,6 +125,21 @@ def test_a_pale_line_through_everything_may_be_a_rule() -> None:
     assert compiled.may_hold_faint_rules(upright)
 
 
+@given(planes)
+def test_a_view_is_as_good_as_a_copy(plane: Plane) -> None:
+    """Every second column, or rows and columns exchanged: what is seen counts, not how it lies."""
+    mask = np.asarray(plane > 100, np.uint8)
+    for view, part in ((plane[:, ::-2], mask[:, ::-2]), (plane.T, mask.T)):
+        copy, parts = view.copy(), part.copy()
+        assert compiled.quantile(view, 0.5, part) == compiled.quantile(copy, 0.5, parts)
+        assert compiled.levels(view, 1) == compiled.levels(copy, 1)
+        assert compiled.variation(view) == compiled.variation(copy)
+        assert compiled.half_width(part) == compiled.half_width(parts)
+        assert compiled.separability(view) == compiled.separability(copy)
+        assert compiled.may_hold_faint_rules(view) == compiled.may_hold_faint_rules(copy)
+        assert compiled.edge(view) == compiled.edge(copy)
+
+
 def test_without_what_was_compiled_there_is_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it was not compiled, the error names the file and says what to do."""
     monkeypatch.setattr(compiled.sysconfig, "get_config_var", lambda name: ".none")
