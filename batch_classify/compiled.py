@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import sysconfig
-from ctypes import byref, c_double, c_int, c_int32, c_ssize_t, c_void_p
+from ctypes import byref, c_char, c_double, c_int, c_int32, c_ssize_t, c_void_p
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +108,7 @@ def ink_on_flat_paper(scan: Plane, paper: int) -> tuple[Plane, bool]:
 
 def edge(view: Plane) -> int:
     """Return how many rows at the top of a picture, seen from any side, a dark line of a frame lies in."""
-    return int(_C.edge(_at(view), *view.shape, *view.strides))
+    return int(_C.edge(view.ctypes, *view.shape, *view.strides))
 
 
 def quantile(values: Plane, share: float, where: Plane | None = None) -> int:
@@ -160,15 +160,16 @@ def may_hold_faint_rules(ink: Plane) -> bool:
 
 
 def _call(function: Any, *values: Any) -> Any:
-    """Call C with the addresses of arrays, which stay where they are until it returns, copies as well."""
+    """Call C with where arrays lie; they stay there until it returns, as do copies of those with gaps."""
     kept = [np.ascontiguousarray(value) if isinstance(value, np.ndarray) else value for value in values]
     return function(*[_at(value) if isinstance(value, np.ndarray) else value for value in kept])
 
 
-def _at(array: NDArray[Any]) -> int:
-    """Return where an array lies, in half the time of `array.ctypes.data`."""
-    address: int = array.__array_interface__["data"][0]
-    return address
+def _at(array: NDArray[Any]) -> Any:
+    """Point to an array without gaps, where that is allowed in a third of the time of `array.ctypes`."""
+    if not array.size or not array.flags.writeable:
+        return array.ctypes
+    return byref(c_char.from_buffer(array))  # type: ignore[arg-type]  # its stubs know no arrays
 
 
 def _first(room: Plane, height: int, width: int) -> Plane:
