@@ -31,9 +31,6 @@ class Clean:
     box: where the digit lies.
     glyph: what is in the box, less the paper's noise and what is too pale and stands apart.
     dark: the level that a tenth of the digit's ink exceeds.
-    steepest: what `quality.steepest_of` gives for it.
-    stroke: the mean width of its strokes, in px.
-    prepared: whether the plane is a 28×28 as the model expects it.
     """
 
     ink: Grey
@@ -41,9 +38,6 @@ class Clean:
     box: Box
     glyph: Grey
     dark: int
-    steepest: int
-    stroke: float
-    prepared: bool
 
 
 def clean_digit(grey: Grey) -> Clean | None:
@@ -66,5 +60,4 @@ def clean_digit(grey: Grey) -> Clean | None:
     ):
         return None
     box = Box(digit.box.x, digit.box.y, digit.box.width, digit.box.height)
-    stroke = 2 * digit.ink / max(1.0, digit.variation)
-    return Clean(ink, mask, box, glyph, digit.dark, digit.steepest, stroke, bool(digit.prepared))
+    return Clean(ink, mask, box, glyph, digit.dark)

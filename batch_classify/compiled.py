@@ -36,10 +36,9 @@ class Digit(ctypes.Structure):
     """`Digit` in clean.c."""
 
     _fields_ = (
-        *((name, c_int32) for name in ("checks", "prepared", "height", "width")),
+        *((name, c_int32) for name in ("checks", "height", "width")),
         ("box", Box),
-        *((name, c_int32) for name in ("dark", "weak", "steepest")),
-        *((name, c_double) for name in ("ink", "variation")),
+        *((name, c_int32) for name in ("dark", "weak")),
     )
 
 
@@ -74,7 +73,7 @@ _ARGUMENTS = {
     "variation": _PLANE,
     "half_width_of": _PLANE,
     "separability_of_all": (c_void_p, c_int),
-    "steepest_of": _PLANE,
+    "steepest": _PLANE,
     "weigh": (c_void_p, c_int, c_void_p, c_int, c_int, c_void_p, c_void_p),
     "may_hold_faint_rules": _PLANE,
 }
@@ -142,7 +141,7 @@ def separability(values: Plane) -> float:
 
 def steepest(plane: Plane) -> int:
     """Return the slope that all but a fiftieth of the slopes of a plane do not exceed."""
-    return int(_call(_C.steepest_of, plane, *plane.shape))
+    return int(_call(_C.steepest, plane, *plane.shape))
 
 
 def weigh(

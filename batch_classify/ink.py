@@ -19,7 +19,6 @@ Grey = NDArray[np.uint8]
 Mask = NDArray[np.uint8]  # 1 where something is, 0 elsewhere
 
 WORKING_SIDE = 160  # px; larger scans are reduced to it first
-FAINTEST = 10  # levels of ink below which nothing was written
 _COARSE_SIDE = 64  # px; enough to see where the paper is
 _TINY_SIDE = 40  # px; below it a scan is a tight crop: ink often touches the border, shadows do not show
 _FLAT = 4  # grey levels by which evenly lit paper may stray from its median

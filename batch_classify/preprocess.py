@@ -34,7 +34,7 @@ from batch_classify.ink import (
     variation,
 )
 from batch_classify.pieces import components
-from batch_classify.quality import flaw_of, steepest_of
+from batch_classify.quality import flaw_of
 from batch_classify.row import Reason
 from batch_classify.rules import without_faint_rules
 from batch_classify.strokes import Strokes, strokes_of
@@ -130,11 +130,10 @@ def long_way(grey: Grey) -> Stages:
 
 def _of_clean(clean: Clean, height: int) -> Prepared:
     """Return what `preprocess` makes of an easy scan of some height."""
-    if clean.prepared:
+    if is_prepared(clean.ink):
         return Prepared(clean.ink, clean=True)
-    scale = height / clean.ink.shape[0]
-    flaw = flaw_of(clean.ink, clean.mask, clean.box, clean.dark, clean.steepest, scale)
-    image = centre(fit(clean.glyph, clean.stroke))
+    flaw = flaw_of(clean.ink, clean.mask, clean.box, clean.dark, height / clean.ink.shape[0])
+    image = centre(fit(clean.glyph, stroke_width(clean.glyph)))
     return Prepared(image, Reason.LOW_QUALITY if flaw else None, flaw, clean=True)
 
 
@@ -147,7 +146,7 @@ def _prepared(ink: Grey, glyph: Grey, mask: Mask, scale: float, *, several: bool
     if as_it_was:
         return Prepared(image)
     box = Box(*cv2.boundingRect(mask))
-    flaw = flaw_of(ink, mask, box, quantile(ink, _DARKEST, mask), steepest_of(ink, box), scale)
+    flaw = flaw_of(ink, mask, box, quantile(ink, _DARKEST, mask), scale)
     return Prepared(image, Reason.LOW_QUALITY if flaw else None, flaw)
 
 

@@ -20,39 +20,33 @@ _LARGE = 33  # px of the longer side; in smaller digits blur cannot be told from
 _CUT = 0.3  # of the longer side that lies along one border, as no stroke's end does
 
 
-def flaw_of(ink: Grey, mask: Mask, box: Box, dark: int, steepest: int, scale: float) -> str:
+def flaw_of(ink: Grey, mask: Mask, box: Box, dark: int, scale: float) -> str:
     """Say what is wrong with a digit in an ink plane [h, w]; nothing where all is well.
 
-    `mask` is where its strokes are, uint8 [h, w], in the `box`; a tenth of its ink is darker than `dark`, and
-    `steepest_of` gave `steepest`. A pixel of the plane was `scale` pixels wide in the scan.
+    `mask` is where its strokes are, uint8 [h, w], in the `box`; a tenth of its ink is darker than `dark`.
+    A pixel of the plane was `scale` pixels wide in the scan.
     """
     if box.longer * scale < _SMALL:
         return f"the digit is only {round(box.longer * scale)} px large"
     if dark < _FAINT:
         return "the writing is very faint"
-    if box.longer >= _LARGE and blur_of(dark, steepest) > _BLURRED * box.longer:
-        return "the scan is blurred"
+    if box.longer >= _LARGE:
+        x, y, width, height = box
+        around = ink[max(0, y - 2) : y + height + 2, max(0, x - 2) : x + width + 2]
+        if blur_of(around, dark) > _BLURRED * box.longer:
+            return "the scan is blurred"
     right, bottom = box.x + box.width, box.y + box.height
     inside = box.x > 0 and box.y > 0 and right < ink.shape[1] and bottom < ink.shape[0]
     cut = not inside and _is_cut(ink, mask, dark / 2, box.longer)
     return "the digit is cut off at the edge" if cut else ""
 
 
-def blur_of(dark: int, steepest: int) -> float:
-    """Return the standard deviation, in px, of the blur of strokes of a level, by the steepest slope at them.
+def blur_of(ink: Grey, dark: int) -> float:
+    """Return the standard deviation, in px, of the blur of ink [h, w] whose strokes have the level `dark`.
 
-    That of an edge of their height is dark / (√(2π) × deviation), blurred normally.
+    The steepest slope of an edge of that height is dark / (√(2π) × deviation), blurred normally.
     """
-    return dark / (sqrt(2 * pi) * max(1, steepest))
-
-
-def steepest_of(ink: Grey, box: Box) -> int:
-    """Return how steep the ink gets in the box of an ink plane [h, w], in levels a px; 0 in a small box."""
-    if box.longer < _LARGE:
-        return 0
-    x, y, width, height = box
-    around = ink[max(0, y - 2) : y + height + 2, max(0, x - 2) : x + width + 2]
-    return compiled.steepest(around)
+    return dark / (sqrt(2 * pi) * max(1.0, compiled.steepest(ink)))
 
 
 def _is_cut(ink: Grey, mask: Mask, clear: float, longer: int) -> bool:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from batch_classify.clean import clean_digit
 from batch_classify.ink import Grey
-from batch_classify.preprocess import SIDE, long_way, preprocess
+from batch_classify.preprocess import SIDE, long_way, preprocess, stroke_width
 from train.generator import draw_digit
 
 SIZES = (12, 28, 60, 150, 200)
@@ -202,7 +202,7 @@ def test_any_picture_is_safe(picture: Grey) -> None:
         x, y, width, height = digit.box
         assert digit.glyph.shape == (height, width)
         assert digit.ink[y : y + height, x : x + width].shape == (height, width)
-        assert digit.stroke > 0
+        assert stroke_width(digit.glyph) > 0
         assert preprocess(picture).image.shape == (SIDE, SIDE)
 
 

@@ -70,7 +70,7 @@ def test_separability_is_the_share_of_variance_between_two_classes(plane: Plane)
         assert share == pytest.approx(between / plane.var(), abs=1e-6)
 
 
-@given(st.tuples(st.integers(3, 40), st.integers(3, 40)).flatmap(lambda shape: arrays(np.uint8, shape)))
+@given(planes)
 def test_the_steepest_slope_is_sobels(plane: Plane) -> None:
     """All but a fiftieth of the slopes do not exceed it, by a level of rounding."""
     slopes = (cv2.Sobel(plane, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1)))

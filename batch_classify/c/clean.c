@@ -11,19 +11,14 @@ enum { SEAM = 1, FAINT_RULES = 2, RULES = 4 };
 
 typedef struct {
     int32_t checks;
-    int32_t prepared;       /* whether the plane is a 28x28 already */
-    int32_t height, width;  /* of the plane */
-    Box box;                /* of the digit's ink */
-    int32_t dark;           /* a tenth of the digit's ink exceeds this level */
-    int32_t weak;           /* ink is at least that dark */
-    int32_t steepest;       /* slope of the digit's ink, levels a px; of small digits 0 */
-    double ink;             /* of the glyph, in levels times px */
-    double variation;       /* of the glyph, in levels times px */
+    int32_t height, width; /* of the plane */
+    Box box;               /* of the digit's ink */
+    int32_t dark;          /* a tenth of the digit's ink exceeds this level */
+    int32_t weak;          /* ink is at least that dark */
 } Digit;
 
-/* Those that have no words here stand in preprocess.py, frames.py, strokes.py and quality.py. */
-enum { SIDE = 28, BOX = 20, TINY_SIDE = 40, UNEVEN = 5 };
-enum { SMALLEST_FRAME = 18, LEAST_SIDE = 6, PALEST = 20, CLEAR = 3, LARGE = 33 };
+/* Those that have no words here stand in preprocess.py, frames.py and strokes.py. */
+enum { TINY_SIDE = 40, UNEVEN = 5, SMALLEST_FRAME = 18, LEAST_SIDE = 6, PALEST = 20, CLEAR = 3 };
 static const double SPECKS = 0.1;       /* of the digit's px: so much else may be inked by the paper's noise */
 static const double LEAST_SHARE = 0.25; /* of the side: a spot is smaller */
 static const double SLIM = 0.05, OUTSIDE = 0.2, LENGTH = 5, AROUND = 0.04, PLAIN = 0.45;
@@ -55,33 +50,6 @@ static int may_be_frame(const u8 *mask, int height, int width, Box box) {
     }
     return (box.y == 0 || covered[0] >= 0.85 * box.width) && (bottom == height || covered[1] >= 0.85 * box.width) &&
            (box.x == 0 || covered[2] >= 0.85 * box.height) && (right == width || covered[3] >= 0.85 * box.height);
-}
-
-/* The place at which something begins if its middle is that of 28 px. */
-static int offset(double middle, int length) { return min(max(rounded(SIDE / 2 - middle), 0), SIDE - length); }
-
-static void place(const u8 *plane, int width, Box box, int *x, int *y) {
-    double mass = 0, across = 0, down = 0;
-    for (int v = 0; v < box.height; v++)
-        for (int u = 0; u < box.width; u++) {
-            int level = plane[(box.y + v) * width + box.x + u];
-            mass += level, across += u * level, down += v * level;
-        }
-    *x = offset(across / mass, box.width), *y = offset(down / mass, box.height);
-}
-
-static int is_prepared(const u8 *ink, int height, int width) {
-    if (height != SIDE || width != SIDE) return 0;
-    int left = SIDE, right = 0, top = SIDE, bottom = 0, x, y;
-    for (int i = 0; i < SIDE * SIDE; i++)
-        if (ink[i]) {
-            left = min(left, i % SIDE), right = max(right, i % SIDE);
-            top = min(top, i / SIDE), bottom = max(bottom, i / SIDE);
-        }
-    Box box = {left, top, right - left + 1, bottom - top + 1};
-    if (max(box.width, box.height) != BOX) return 0;
-    place(ink, SIDE, box, &x, &y);
-    return box.x == x && box.y == y;
 }
 
 /* Mark the only piece of a plane with strong ink, and find its box; returns its px, 0 if there are others. In a
@@ -162,18 +130,12 @@ static int find(const u8 *ink, int noisy, u8 *glyph, Digit *found, u8 *work) {
     grow(near, height, width, spare);
     if (!is_writing(ink, piece, near, height, width, box, area, dark, inside, spare)) return 0;
 
-    found->box = box, found->dark = dark, found->weak = told.weak, found->ink = 0;
+    found->box = box, found->dark = dark, found->weak = told.weak;
     for (int y = 0; y < box.height; y++)
         for (int x = 0; x < box.width; x++) {
             int at = (box.y + y) * width + box.x + x;
-            u8 level = near[at] ? max(ink[at], told.floor) - told.floor : 0;
-            glyph[y * box.width + x] = level;
-            found->ink += level;
+            glyph[y * box.width + x] = near[at] ? max(ink[at], told.floor) - told.floor : 0;
         }
-    found->variation = variation(glyph, box.height, box.width);
-    found->prepared = is_prepared(ink, height, width);
-    int small = max(box.width, box.height) < LARGE;
-    found->steepest = small ? 0 : steepest(ink, width, around(box, 2, height, width));
     if (may_hold_faint_rules(ink, height, width)) found->checks |= FAINT_RULES;
     if (may_hold_rules(piece, height, width, box, spare, runs)) found->checks |= RULES;
     return 1;

@@ -195,15 +195,17 @@ EXPORT double separability_of_all(const u8 *values, int size) {
     return separability_of(counts, size);
 }
 
-/* The slope that all but the steepest fiftieth of the slopes in a box do not exceed, by Sobel's operator. */
-int steepest(const u8 *ink, int width, Box box) {
+/* The slope that all but the steepest fiftieth of a plane's slopes do not exceed, by Sobel's operator. */
+EXPORT int steepest(const u8 *plane, int height, int width) {
     int counts[256] = {0};
-    for (int y = 0; y < box.height; y++) {
-        const u8 *here = ink + (box.y + y) * width + box.x;
-        const u8 *above = y ? here - width : here + width, *below = y + 1 < box.height ? here + width : here - width;
-        for (int first = 1; first < box.width - 1; first += FEW) {
+    /* OpenCV mirrors the picture at its border, where nothing changes across it then. */
+    int next = height > 1 ? width : 0;
+    for (int y = 0; y < height; y++) {
+        const u8 *here = plane + y * width;
+        const u8 *above = y ? here - width : here + next, *below = y + 1 < height ? here + width : here - next;
+        for (int first = 1; first < width - 1; first += FEW) {
             u8 slopes[FEW];
-            int many = min(FEW, box.width - 1 - first);
+            int many = min(FEW, width - 1 - first);
             for (int i = 0; i < many; i++) {
                 int x = first + i, upper = above[x + 1] - above[x - 1], lower = below[x + 1] - below[x - 1];
                 int across = upper + 2 * (here[x + 1] - here[x - 1]) + lower;
@@ -212,16 +214,14 @@ int steepest(const u8 *ink, int width, Box box) {
             }
             for (int i = 0; i < many; i++) counts[slopes[i]]++;
         }
-        /* OpenCV mirrors the picture at its border, where nothing changes across it then. */
-        for (int x = 0; x < box.width; x += max(1, box.width - 1)) {
-            int inner = x ? x - 1 : 1, down = 2 * (below[inner] - above[inner] + below[x] - above[x]);
+        for (int x = 0; x < width; x += max(1, width - 1)) {
+            int inner = x ? x - 1 : min(1, width - 1);
+            int down = 2 * (below[inner] - above[inner] + below[x] - above[x]);
             counts[min(255, rounded(abs(down) / 8.0))]++;
         }
     }
     return quantile(counts, STEEPEST);
 }
-
-EXPORT int steepest_of(const u8 *ink, int height, int width) { return steepest(ink, width, (Box){0, 0, width, height}); }
 
 /* The level that `place` px of a row do not exceed; its px lie `step` apart. */
 static int ranked(const u8 *row, int size, ptrdiff_t step, int place) {

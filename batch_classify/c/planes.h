@@ -47,7 +47,6 @@ Levels levels(const u8 *ink, int height, int width, int least, u8 *work);
 double variation(const u8 *plane, int height, int width);
 double half_width(const u8 *mask, int width, Box box);
 double separability(const u8 *ink, int width, Box box);
-int steepest(const u8 *ink, int width, Box box);
 int ink_on_flat_paper(const u8 *scan, int size, int paper, u8 *ink);
 
 /* paper.c */

@@ -27,9 +27,7 @@ PAGE_BYTES = 40_000_000
 SHEET_COLUMNS = 16
 _SHEET = SHEET_COLUMNS**2  # pictures
 _MARGIN = 1.05  # times what a sample takes: others may take more
-_SETTLED_SCANS = (
-    13_500_000  # bytes in the page; if the scans of rows that need nobody take more, they stay out
-)
+_SETTLED_SCANS = 13_500_000  # bytes in the page; more scans of rows that need nobody stay out
 _SCANS = 64  # in a block
 _ROWS = 1000  # in a block
 _TEMPLATE = 250_000  # bytes of the page besides its data, at the very most

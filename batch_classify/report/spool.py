@@ -29,9 +29,7 @@ from batch_classify.row import Row, Status
 
 MOST_ROWS = 100_000
 """Above so many rows, the page holds those that need a human and a random sample of the rest."""
-_MOST_SETTLED_SCANS = (
-    64_000_000  # bytes of pixels; if the scans of rows that need nobody have more, they stay out
-)
+_MOST_SETTLED_SCANS = 64_000_000  # bytes of pixels; more scans of rows that need nobody stay out
 _COMPACT = json.JSONEncoder(separators=(",", ":"))
 _MOST_SHARED = 2**15  # pages whose copies are told; begun anew when full, for memory's sake
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 82]
