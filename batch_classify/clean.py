@@ -1,9 +1,10 @@
 """The short way for easy scans: a single piece of dark writing, on paper that is bare or evenly noisy.
 
 Most scans are like that, and need no search for shadows, rules, frames, neighbours or specks. `c/clean.c`
-tells them in a fraction of the long way's time, and cuts the digit out; a scan that leaves any doubt goes the
-long way. On bare paper the digit is what the long way would have found, to the byte. A scan with noise is
-reduced by a whole factor, which is quick, and comes out nearly as the long way has it.
+tells them in a fraction of the long way's time, and makes the picture. Those of which it is not sure are
+looked at once more here, and a scan that leaves any doubt goes the long way. On bare paper the digit is what
+the long way would have found, to the byte. A scan with noise is reduced by a whole factor, which is quick,
+and comes out nearly as the long way has it.
 
 Knows nothing of sizes to fit.
 """

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 Plane = NDArray[np.uint8]
 
-LARGEST = 192  # px: LARGEST in c/planes.h
+SIDE, LARGEST = 28, 192  # px, as in c/planes.h
+HARD, DOUBTFUL, DONE = range(3)  # as in c/clean.c
 
 
 class Box(ctypes.Structure):
@@ -55,7 +56,7 @@ def load() -> ctypes.CDLL:
         getattr(library, name).argtypes = [*arguments]
     for name in ("variation", "half_width_of", "separability_of_all"):
         getattr(library, name).restype = c_double
-    for name in ("levels_of", "weigh"):
+    for name in ("levels_of", "picture_of", "weigh"):
         getattr(library, name).restype = None
     return library
 
@@ -65,6 +66,9 @@ _ARGUMENTS = {
     "on_bare_paper": _PLANE,
     "digit_on_bare_paper": (*_PLANE, c_void_p, c_void_p, c_void_p),
     "digit_on_noisy_paper": (*_PLANE, c_void_p, c_void_p, c_void_p),
+    "easy_picture": (*_PLANE, c_void_p),
+    "is_prepared": _PLANE,
+    "picture_of": (*_PLANE, c_void_p),
     "ink_on_flat_paper": (c_void_p, c_int, c_int, c_void_p),
     "edge": (*_PLANE, c_ssize_t, c_ssize_t),
     "quantile_of": (c_void_p, c_int, c_double),
@@ -78,6 +82,23 @@ _ARGUMENTS = {
     "may_hold_faint_rules": _PLANE,
 }
 _C = load()
+
+
+def easy_picture(scan: Plane, picture: Plane) -> int:
+    """Make the model's picture, [28, 28], of a scan if that is easy: HARD, DOUBTFUL or DONE."""
+    return int(_call(_C.easy_picture, scan, *scan.shape, picture))
+
+
+def is_prepared(ink: Plane) -> bool:
+    """Whether an ink plane already is a picture as the model sees it."""
+    return bool(_call(_C.is_prepared, ink, *ink.shape))
+
+
+def picture_of(glyph: Plane) -> Plane:
+    """Make the model's picture, [28, 28], of what is in a digit's box."""
+    picture = np.empty((SIDE, SIDE), np.uint8)
+    _call(_C.picture_of, glyph, *glyph.shape, picture)
+    return picture
 
 
 def digit_on_paper(scan: Plane, *, bare: bool) -> tuple[Digit, Plane, Plane] | None:

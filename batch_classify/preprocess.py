@@ -10,11 +10,11 @@ Knows paper and ink; knows nothing of files, models, or which digit it looks at.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import ceil
 
 import cv2
 import numpy as np
 
+from batch_classify import compiled
 from batch_classify.clean import Clean, clean_digit
 from batch_classify.frames import without_frames
 from batch_classify.halves import on_one_paper
@@ -28,10 +28,8 @@ from batch_classify.ink import (
     inked,
     levels_of,
     quantile,
-    scaled,
     shrink,
     u8,
-    variation,
 )
 from batch_classify.pieces import components
 from batch_classify.quality import flaw_of
@@ -41,14 +39,10 @@ from batch_classify.strokes import Strokes, strokes_of
 
 VERSION = 5  # rises whenever the 28×28 of some scan changes; a model is bound to one version
 
-SIDE = 28
+SIDE = compiled.SIDE
 BOX = 20
 _UNEVEN = 5  # levels of ink; less is what rounding leaves of the paper where its brightness is divided out
 _DARKEST = 0.9  # of the ink is no darker than its peak
-_PALE = 240  # levels; ink with a paler peak is stretched to the full range
-_THIN = 1.5  # px of the 28×28; thinner strokes are thickened
-_WIDTH = 2.0  # to that
-_FINE = 3  # thickening is done at so many times the final size
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +85,15 @@ class Stages:
 
 
 def preprocess(grey: Grey) -> Prepared:
-    """Turn a scan (uint8 [height, width], either polarity, any size) into the model's 28×28."""
-    clean = clean_digit(grey)
+    """Turn a scan (uint8 [height, width], either polarity, any size) into the model's 28×28.
+
+    Easy scans are one call to C, since what costs the most with small ones is the calls.
+    """
+    picture = np.empty((SIDE, SIDE), np.uint8)
+    told = compiled.easy_picture(grey, picture)
+    if told == compiled.DONE:
+        return Prepared(picture, clean=True)
+    clean = clean_digit(grey) if told == compiled.DOUBTFUL else None
     return _of_clean(clean, grey.shape[0]) if clean else long_way(grey).prepared
 
 
@@ -130,17 +131,17 @@ def long_way(grey: Grey) -> Stages:
 
 def _of_clean(clean: Clean, height: int) -> Prepared:
     """Return what `preprocess` makes of an easy scan of some height."""
-    if is_prepared(clean.ink):
+    if compiled.is_prepared(clean.ink):
         return Prepared(clean.ink, clean=True)
     flaw = flaw_of(clean.ink, clean.mask, clean.box, clean.dark, height / clean.ink.shape[0])
-    image = centre(fit(clean.glyph, stroke_width(clean.glyph)))
+    image = compiled.picture_of(clean.glyph)
     return Prepared(image, Reason.LOW_QUALITY if flaw else None, flaw, clean=True)
 
 
 def _prepared(ink: Grey, glyph: Grey, mask: Mask, scale: float, *, several: bool) -> Prepared:
     """Return the 28×28 of a glyph, and what is to be said of it; the scan was `scale` times as large."""
-    as_it_was = is_prepared(ink)
-    image = ink if as_it_was else centre(fit(glyph, stroke_width(glyph)))
+    as_it_was = compiled.is_prepared(ink)
+    image = ink if as_it_was else compiled.picture_of(glyph)
     if several:
         return Prepared(image, Reason.SEVERAL_DIGITS)
     if as_it_was:
@@ -150,72 +151,9 @@ def _prepared(ink: Grey, glyph: Grey, mask: Mask, scale: float, *, several: bool
     return Prepared(image, Reason.LOW_QUALITY if flaw else None, flaw)
 
 
-def is_prepared(ink: Grey) -> bool:
-    """Whether an ink plane is already what `preprocess` makes; specks and all, it is then left as it is.
-
-    Without this, 2 % of MNIST would lose a speck, and be scaled and moved for it.
-    """
-    if ink.shape != (SIDE, SIDE):
-        return False
-    x, y, width, height = cv2.boundingRect(ink)
-    return max(width, height) == BOX and (x, y) == _place(ink[y : y + height, x : x + width])
-
-
 def cut_out(ink: Grey, mask: Mask, levels: Levels) -> Grey:
     """Return the digit's box of an ink plane, uint8 [h, w]: other ink and the paper's noise are 0."""
     x, y, width, height = cv2.boundingRect(mask)
     inside = (slice(y, y + height), slice(x, x + width))
     near = u8(cv2.dilate(mask[inside], np.ones((3, 3), np.uint8)))
     return near * np.maximum(ink[inside], levels.floor) - near * np.uint8(levels.floor)
-
-
-def fit(glyph: Grey, stroke: float) -> Grey:
-    """Scale a digit's box so that its longer side is 20 px; strokes too thin for MNIST are thickened.
-
-    They are `stroke` px wide.
-    """
-    scale = BOX / max(glyph.shape)
-    width = stroke * scale
-    if width >= _THIN:
-        return contrasted(scaled(glyph, scale))
-    reach = max(1, round(_FINE * (_WIDTH - width) / 2))
-    fine = scaled(glyph, (_FINE * BOX - 2 * reach) / max(glyph.shape))
-    wide = cv2.copyMakeBorder(fine, reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=0)
-    nib = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    thick = u8(cv2.dilate(wide, nib))
-    return contrasted(scaled(thick, BOX / max(thick.shape)))
-
-
-def contrasted(glyph: Grey) -> Grey:
-    """Stretch pale ink to the full range: what a tenth of it exceeds becomes 255."""
-    inked = cv2.countNonZero(glyph)
-    bright = cv2.countNonZero((glyph >= _PALE).view(np.uint8))
-    if inked == 0 or inked - bright < ceil(_DARKEST * inked):
-        return glyph
-    return u8(cv2.convertScaleAbs(glyph, alpha=255 / quantile(glyph, _DARKEST, glyph)))
-
-
-def stroke_width(glyph: Grey) -> float:
-    """Return the mean width of the strokes in px: twice the ink over its total variation."""
-    return 2 * cv2.sumElems(glyph)[0] / max(1.0, variation(glyph))
-
-
-def centre(fitted: Grey) -> Grey:
-    """Paste a digit of at most 20 px so that its centre of mass lies at the middle of 28×28."""
-    height, width = fitted.shape
-    image = np.zeros((SIDE, SIDE), np.uint8)
-    if cv2.countNonZero(fitted):
-        x, y = _place(fitted)
-        image[y : y + height, x : x + width] = fitted
-    return image
-
-
-def _place(glyph: Grey) -> tuple[int, int]:
-    """Return the column and the row of 28×28 at which a glyph [h, w] begins if its mass is in the middle."""
-    height, width = glyph.shape
-    moments = cv2.moments(glyph)
-    return _offset(moments["m10"] / moments["m00"], width), _offset(moments["m01"] / moments["m00"], height)
-
-
-def _offset(middle: float, length: int) -> int:
-    return min(max(round(SIDE / 2 - middle), 0), SIDE - length)

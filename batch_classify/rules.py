@@ -154,7 +154,7 @@ def _runs(through: Grey) -> list[tuple[int, int]]:
 
 
 def without_rules(mask: Mask, ink: Grey) -> Mask:
-    """Return the mask without the long thin lines of frames and of ruled or squared paper.
+    """Return the mask without the long thin lines of frames and of ruled or squared paper, if it has any.
 
     A line across the whole picture is one of them if it is paler than the other ink, or if lines run along
     two sides or more: the bar of a 4 or 7 that was cut out tightly is neither.
@@ -181,7 +181,7 @@ def without_rules(mask: Mask, ink: Grey) -> Mask:
             kept[line > 0] = 0
         elif shade < PALER * usual or len(lines) >= _GRID:
             kept[(line > 0) & (ink <= _CROSSED * min(shade, quantile(shades, _OWN)))] = 0
-    return kept
+    return mask if np.array_equal(kept, mask) else kept
 
 
 def _is_through(start: int, extent: int, length: int) -> bool:

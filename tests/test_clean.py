@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from batch_classify import compiled
 from batch_classify.clean import clean_digit
 from batch_classify.ink import Grey
-from batch_classify.preprocess import SIDE, long_way, preprocess, stroke_width
+from batch_classify.preprocess import SIDE, long_way, preprocess
 from train.generator import draw_digit
 
 SIZES = (12, 28, 60, 150, 200)
@@ -153,15 +154,18 @@ def test_both_ways_say_the_same(
     side=st.sampled_from([20, 28, 40]),
     cut=st.integers(0, 6),
     lined=st.booleans(),
+    turned_over=st.integers(0, 12),
     paper=st.integers(0, 255),
+    quarters=st.integers(0, 3),
 )
 def test_cut_off_or_crossed_out_both_say_the_same(
-    seed: int, side: int, cut: int, lined: bool, paper: int
+    seed: int, side: int, cut: int, lined: bool, turned_over: int, paper: int, quarters: int
 ) -> None:
-    """A digit that is cut off at an edge, or crossed by a line, comes out as the long way has it."""
-    scan = with_margin(drawn(seed, side), 3)[cut:]
+    """Cut off at any edge, crossed by a line or on two papers, a digit comes out as the long way has it."""
+    scan = np.rot90(with_margin(drawn(seed, side), 3)[cut:], quarters).copy()
     if lined:
         scan[len(scan) // 2] = paper
+    scan[:, 10 : 10 + turned_over] = 255 - scan[:, 10 : 10 + turned_over]
     short, long = preprocess(scan), long_way(scan).prepared
     assert np.array_equal(short.image, long.image)
     assert (short.finding, short.detail) == (long.finding, long.detail)
@@ -202,7 +206,7 @@ def test_any_picture_is_safe(picture: Grey) -> None:
         x, y, width, height = digit.box
         assert digit.glyph.shape == (height, width)
         assert digit.ink[y : y + height, x : x + width].shape == (height, width)
-        assert stroke_width(digit.glyph) > 0
+        assert compiled.variation(digit.glyph) > 0
         assert preprocess(picture).image.shape == (SIDE, SIDE)
 
 

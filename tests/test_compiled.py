@@ -78,6 +78,63 @@ def test_the_steepest_slope_is_sobels(plane: Plane) -> None:
     assert abs(compiled.steepest(plane) - compiled.quantile(steep, 0.98)) <= 1
 
 
+def scaled(plane: Plane, side: int) -> Plane:
+    """Scale a plane until its longer side is so long."""
+    scale = side / max(plane.shape)
+    size = [max(1, round(length * scale)) for length in plane.shape[::-1]]
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(plane, size, interpolation=way), np.uint8)
+
+
+def pictured(glyph: Plane) -> Plane:
+    """Make the model's picture of a glyph with OpenCV."""
+    width = 2 * int(glyph.sum()) / max(1, compiled.variation(glyph)) * 20 / max(glyph.shape)
+    if width < 1.5:
+        reach = max(1, round(3 * (2 - width) / 2))
+        nib = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+        wide = cv2.copyMakeBorder(scaled(glyph, 60 - 2 * reach), *[reach] * 4, cv2.BORDER_CONSTANT, value=0)
+        glyph = np.asarray(cv2.dilate(wide, nib), np.uint8)
+    small = scaled(glyph, 20)
+    inked = small[small > 0]
+    if inked.size and (inked < 240).sum() >= np.ceil(0.9 * inked.size):
+        small = np.asarray(cv2.convertScaleAbs(small, alpha=255 / compiled.quantile(inked, 0.9)), np.uint8)
+    picture = np.zeros((28, 28), np.uint8)
+    if inked.size:
+        middle = (np.indices(small.shape) * small).sum((1, 2)) / small.sum()
+        places = zip(middle, small.shape, strict=True)
+        top, left = (min(max(round(14 - place), 0), 28 - length) for place, length in places)
+        picture[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return picture
+
+
+@given(planes, st.integers(0, 255), st.integers(0, 255))
+def test_the_models_picture_is_that_of_opencv(plane: Plane, least: int, most: int) -> None:
+    """Enlarged or reduced, thickened, stretched and put in the middle, to the byte."""
+    glyph = np.asarray(np.where(plane < least, 0, np.minimum(plane, most)), np.uint8)
+    assert np.array_equal(compiled.picture_of(glyph), pictured(glyph))
+
+
+@pytest.mark.parametrize(
+    "shape", [(20, 9), (100, 40), (40, 40), (60, 33), (7, 21), (200, 3), (3, 700), (1, 1)]
+)
+@pytest.mark.parametrize("blur", [0.0, 2.0])
+def test_a_picture_of_any_shape_is_that_of_opencv(shape: tuple[int, int], blur: float) -> None:
+    """By whole factors and others, strokes thin and broad."""
+    rng = np.random.default_rng([*shape, int(blur)])
+    glyph = np.asarray((rng.random(shape) < 0.3) * rng.integers(0, 256, shape), np.uint8)
+    glyph = np.asarray(cv2.GaussianBlur(glyph, (0, 0), blur) if blur else glyph, np.uint8)
+    assert np.array_equal(compiled.picture_of(glyph), pictured(glyph))
+
+
+@given(arrays(np.uint8, st.tuples(st.integers(1, 20), st.just(20)), elements=st.integers(1, 255)))
+def test_a_picture_that_is_made_already_is_told(glyph: Plane) -> None:
+    """A glyph of the right size in its place is; moved aside, or larger, it is not."""
+    picture = compiled.picture_of(glyph)
+    assert compiled.is_prepared(picture) == (cv2.boundingRect(picture)[2] == 20)
+    assert not compiled.is_prepared(np.roll(picture, 3, axis=0))
+    assert not compiled.is_prepared(np.pad(picture, 1))
+
+
 @given(masks, st.integers(0, 254))
 def test_components_are_weighed(mask: Plane, strong: int) -> None:
     """Each has the sum of its ink, and is held if some of it is strong; with labels of either depth."""

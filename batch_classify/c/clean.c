@@ -23,6 +23,9 @@ static const double SPECKS = 0.1;       /* of the digit's px: so much else may b
 static const double LEAST_SHARE = 0.25; /* of the side: a spot is smaller */
 static const double SLIM = 0.05, OUTSIDE = 0.2, LENGTH = 5, AROUND = 0.04, PLAIN = 0.45;
 static const double DISTINCT = 1.53, DARK = 0.5, INNER = 0.65, SHARE = 0.45, BROAD = 2;
+/* These stand in quality.py, and the first in ink.py. */
+enum { WORKING_SIDE = 160, SMALL = 10, FAINT = 35, LARGE = 33 };
+static const double BLURRED = 0.045, CUT = 0.3;
 
 /* What lies within some px of a box. */
 static Box around(Box box, int margin, int height, int width) {
@@ -141,6 +144,21 @@ static int find(const u8 *ink, int noisy, u8 *glyph, Digit *found, u8 *work) {
     return 1;
 }
 
+/* Whether the picture turns over along a line from end to end, as it does between two papers: `_seams` in
+   halves.py finds one then. The line is `length` px long; `down` and `across` are from one px to the next. */
+static int may_have_seam(const u8 *scan, int length, int lines, int down, int across) {
+    enum { STEP = 64, SMALLEST_SIDE = 16 };
+    const u8 *last = scan + (length - 1) * down;
+    if (min(length, lines) < SMALLEST_SIDE) return 0;
+    for (int line = 0; line < lines - 2; line++) {
+        int one = line * across, other = (line + 2) * across, steps = 0;
+        if (abs(scan[other] - scan[one]) <= STEP || abs(last[other] - last[one]) <= STEP) continue;
+        for (int at = 0; at < length; at++) steps += abs(scan[at * down + other] - scan[at * down + one]) > STEP;
+        if (2 * steps > length) return 1;
+    }
+    return 0;
+}
+
 /* Find the digit on bare paper. The scan is at most LARGEST px long; `ink` and `glyph` have its size. Returns
    whether there plainly is one. */
 EXPORT int digit_on_bare_paper(const u8 *scan, int height, int width, u8 *ink, u8 *glyph, Digit *found) {
@@ -149,7 +167,9 @@ EXPORT int digit_on_bare_paper(const u8 *scan, int height, int width, u8 *ink, u
     ink_on_flat_paper(scan, height * width, scan[0], ink);
     *found = (Digit){.height = height, .width = width};
     /* A seam may be only where ink touches two ends that face each other. */
-    if (min(ends[0], ends[1]) + min(ends[2], ends[3]) > 0) found->checks |= SEAM;
+    if ((min(ends[0], ends[1]) && may_have_seam(scan, height, width, width, 1)) ||
+        (min(ends[2], ends[3]) && may_have_seam(scan, width, height, 1, width)))
+        found->checks |= SEAM;
     u8 *work = malloc(12 * height * width + 4096);
     int is = work && find(ink, 0, glyph, found, work);
     free(work);
@@ -171,4 +191,69 @@ EXPORT int digit_on_noisy_paper(const u8 *scan, int height, int width, u8 *ink, 
              find(ink, 1, glyph, found, work);
     free(work);
     return is;
+}
+
+/* Whether strokes lie on one border alone, in two places or along it: `_is_cut` in quality.py. */
+static int is_cut(const u8 *ink, Digit digit) {
+    int height = digit.height, width = digit.width, borders = 0, cut = 0;
+    for (int side = 0; side < 4; side++) {
+        int upright = side >= 2, step = upright ? width : 1, length = upright ? height : width, runs = 0, clear = 0;
+        const u8 *line = side == 1 ? ink + (height - 1) * width : side == 3 ? ink + width - 1 : ink;
+        for (int at = 0, before = 0; at < length; at++) {
+            int level = line[at * step], is = level >= digit.weak && 2 * level > digit.dark;
+            runs += is && !before, clear += is, before = is;
+        }
+        borders += clear > 0;
+        cut |= runs > 1 || clear > CUT * max(digit.box.width, digit.box.height);
+    }
+    return borders == 1 && cut;
+}
+
+/* Whether a digit has no flaw: `flaw_of` in quality.py says nothing then. A px was `scale` px wide in the scan,
+   and `work` holds a plane. */
+static int is_flawless(const u8 *ink, Digit digit, double scale, u8 *work) {
+    Box box = digit.box;
+    int longer = max(box.width, box.height);
+    if (longer * scale < SMALL || digit.dark < FAINT || is_cut(ink, digit)) return 0;
+    if (longer < LARGE) return 1;
+    Box near = around(box, 2, digit.height, digit.width);
+    for (int y = 0; y < near.height; y++)
+        memcpy(work + y * near.width, ink + (near.y + y) * digit.width + near.x, near.width);
+    /* As `blur_of` in quality.py has it; the number is two pi. */
+    double blur = digit.dark / (sqrt(6.283185307179586) * max(1, steepest(work, near.height, near.width)));
+    return blur <= BLURRED * longer;
+}
+
+enum { HARD, DOUBTFUL, DONE };
+
+/* Make the model's picture of an easy scan. `work` has room for 3 planes of LARGEST x LARGEST. */
+static int easy(const u8 *scan, int height, int width, u8 *picture, u8 *work) {
+    u8 *ink = work, *glyph = ink + LARGEST * LARGEST, *small = glyph + LARGEST * LARGEST;
+    int rows = height, columns = width;
+    Digit digit;
+    if (on_bare_paper(scan, height, width)) {
+        int longer = max(height, width);
+        double scale = fmax(WORKING_SIDE / (double)longer, WORKING_SIDE / 3.0 / min(height, width));
+        if (longer * fmin(1, scale) > WORKING_SIDE + 0.5) return HARD;
+        if (scale < 1) {
+            scaled(scan, height, width, scale, small, &rows, &columns);
+            scan = small;
+        }
+        if (!digit_on_bare_paper(scan, rows, columns, ink, glyph, &digit)) return HARD;
+    } else if (!digit_on_noisy_paper(scan, height, width, ink, glyph, &digit)) return HARD;
+    if (digit.checks) return DOUBTFUL;
+    if (is_prepared(ink, digit.height, digit.width)) memcpy(picture, ink, SIDE * SIDE);
+    else if (is_flawless(ink, digit, height / (double)digit.height, small)) {
+        picture_of(glyph, digit.box.height, digit.box.width, picture);
+    } else return DOUBTFUL;
+    return DONE;
+}
+
+/* Make the model's picture of a scan, uint8 [28, 28], if that is easy: DONE. A DOUBTFUL one has an easy digit,
+   but somebody has to look closer, and a HARD one goes the long way. */
+EXPORT int easy_picture(const u8 *scan, int height, int width, u8 *picture) {
+    u8 *work = malloc(3 * LARGEST * LARGEST);
+    int told = work ? easy(scan, height, width, picture, work) : HARD;
+    free(work);
+    return told;
 }

@@ -32,6 +32,7 @@ typedef struct {
     int row, first, end, piece;
 } Run;
 
+enum { SIDE = 28 };     /* px of the picture that the model sees */
 enum { LARGEST = 192 }; /* px: planes with an easy digit are no longer; compiled.py has it too */
 
 static inline int max(int a, int b) { return a > b ? a : b; }
@@ -48,8 +49,15 @@ double variation(const u8 *plane, int height, int width);
 double half_width(const u8 *mask, int width, Box box);
 double separability(const u8 *ink, int width, Box box);
 int ink_on_flat_paper(const u8 *scan, int size, int paper, u8 *ink);
+int steepest(const u8 *plane, int height, int width);
+
+/* fit.c */
+void scaled(const u8 *plane, int height, int width, double scale, u8 *to, int *rows, int *columns);
+int is_prepared(const u8 *ink, int height, int width);
+void picture_of(const u8 *glyph, int height, int width, u8 *picture);
 
 /* paper.c */
+int on_bare_paper(const u8 *scan, int height, int width);
 void inked_ends(const u8 *scan, int height, int width, int ends[4]);
 int reduced(const u8 *scan, int width, int factor, u8 *small, int rows, int columns);
 int on_even_paper(const u8 *scan, int height, int width, u8 *ink);
