@@ -15,10 +15,12 @@ import os
 import stat
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
+from itertools import chain
 from math import inf
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -119,9 +121,14 @@ def _read(file: int, limits: Limits) -> Contents:
         return _problem(Reason.UNSUPPORTED, "not a regular file")
     # The size only sets the step: a file may grow or shrink while it is read.
     step = min(status.st_size + 1, _STEP)
-    # It may grow for as long as it is read, so there is an end to that.
-    most = max(limits.bytes, status.st_size)
-    parts, size, sha256 = _gathered(lambda: os.read(file, step), limits, most)
+    first = os.read(file, step)
+    if len(first) == status.st_size:  # that is all of it, if it stays so
+        parts, size, sha256 = [first], len(first), hashlib.sha256(first).hexdigest()
+    else:
+        # It may grow for as long as it is read, so there is an end to that.
+        most = max(limits.bytes, status.st_size)
+        rest = iter(partial(os.read, file, step), b"")
+        parts, size, sha256 = _gathered(chain([first], rest), limits, most)
     stamp = Stamp.of(os.fstat(file))
     if (stamp.size, stamp.mtime_ns) != (status.st_size, status.st_mtime_ns):
         return _problem(Reason.BEING_WRITTEN, "the file changed while it was read")
@@ -130,23 +137,23 @@ def _read(file: int, limits: Limits) -> Contents:
 
 def take(stream: IO[bytes], limits: Limits = DEFAULT_LIMITS) -> Contents:
     """Read a stream to its end as `read` reads a file; it has no stamp. Raises what the stream raises."""
-    return _whole(*_gathered(lambda: stream.read(_STEP), limits), limits)
+    return _whole(*_gathered(iter(partial(stream.read, _STEP), b""), limits), limits)
 
 
-def _gathered(
-    read_on: Callable[[], bytes], limits: Limits, most: float = inf
-) -> tuple[list[bytes], int, str]:
-    """Read on to the end, or over `most` bytes; return the parts, their bytes together, and their hash.
+def _gathered(stream: Iterable[bytes], limits: Limits, most: float = inf) -> tuple[list[bytes], int, str]:
+    """Read to the end, or over `most` bytes; return the parts, their bytes together, and their hash.
 
     Over the limit there are no parts, so that memory stays small.
     """
     digest, size, parts = hashlib.sha256(), 0, list[bytes]()
-    while size <= most and (part := read_on()):
+    for part in stream:
         digest.update(part)
         size += len(part)
         parts.append(part)
         if size > limits.bytes:
             parts.clear()
+        if size > most:
+            break
     return parts, size, digest.hexdigest()
 
 

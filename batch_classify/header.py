@@ -11,6 +11,7 @@ import math
 import re
 import struct
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +35,7 @@ _JPEG_WITHOUT_LENGTH = frozenset(range(0xD0, 0xD9)) | {0x01}
 _PNG_GREY, _PNG_COLOUR, _PNG_PALETTE = 0, 2, 3
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """A picture's size in pixels as stored, and whether it is plain: no alpha, no CMYK."""
 
     width: int
