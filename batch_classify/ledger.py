@@ -2,7 +2,7 @@
 
 Finds a file's pages by its path and stamp, without reading it, or by its content, without decoding it. Knows
 pages and logits; does not know thresholds, statuses or folders of results. It keeps what it learns as the run
-goes, so a run that is killed loses no more than its last batch.
+goes, so a run that is killed loses no more than its last two batches.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy as np
 
 from batch_classify.prepare import Known, Knows, Prepared
 from batch_classify.preprocess import SIDE
+from batch_classify.report.card import thumbnail_of, width_of
 from batch_classify.results import cannot_write
 from batch_classify.row import Reason
 from batch_classify.stamp import Stamp
@@ -117,6 +118,7 @@ class Ledger:
         self._edition = edition
         self.fresh = fresh
         self._warn = warn
+        self._was_empty: bool | None = None  # when this run first kept something
         try:
             self._connection = _opened(self._path)
         except _BROKEN as error:
@@ -131,8 +133,11 @@ class Ledger:
         if self.fresh:
             return False
         with self._guarded():
-            return bool(self._connection.execute("SELECT EXISTS (SELECT 1 FROM files)").fetchone()[0])
+            return self._holds("files")
         return False
+
+    def _holds(self, table: str) -> bool:
+        return bool(self._connection.execute(f"SELECT EXISTS (SELECT 1 FROM {table})").fetchone()[0])
 
     def unchanged(self, file: str, stamp: Stamp) -> list[Prepared]:
         """Give the pages of a file whose stamp is still the one it was read with; none for any other."""
@@ -203,10 +208,13 @@ class Ledger:
                 if page.logits is not None:
                     logits = page.logits.tobytes()
                     answers.append((content, place, made_by, read_by, logits, _checksum(content, logits)))
+        if self._was_empty is None:
+            self._was_empty = not self._holds("pages")
         write = self._connection.executemany
         write("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", files)
-        write("DELETE FROM pages WHERE content = ?", [(content,) for content, _ in contents])
-        write("DELETE FROM answers WHERE content = ? AND made_by <> ?", contents)
+        if not self._was_empty:
+            write("DELETE FROM pages WHERE content = ?", [(content,) for content, _ in contents])
+            write("DELETE FROM answers WHERE content = ? AND made_by <> ?", contents)
         # A content may come twice in a batch.
         write("INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", pages)
         write("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)", answers)
@@ -230,6 +238,7 @@ class Ledger:
             if part.exists():
                 part.rename(part.with_name(DAMAGED + ending))
         self._connection = _opened(self._path)
+        self._was_empty = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +320,7 @@ def _page(file: str, content: bytes, row: tuple[Any, ...]) -> Prepared:
         None if reason is None else Reason(reason),
         detail,
         None if image is None else np.frombuffer(image, np.uint8).reshape(SIDE, SIDE),
-        None if thumbnail is None else np.frombuffer(thumbnail, np.uint8).reshape(-1, thumbnail_width),
+        None if thumbnail is None else thumbnail_of(thumbnail, thumbnail_width),
         None if logits is None else np.frombuffer(logits, np.float32),
         stored=image is None or logits is not None,
     )
@@ -321,7 +330,7 @@ def _values(page: Prepared) -> tuple[Any, ...]:
     """Return a page as its columns from `number` to `thumbnail_width`."""
     image = None if page.image is None else page.image.tobytes()
     thumbnail, width = (
-        (None, None) if page.thumbnail is None else (page.thumbnail.tobytes(), page.thumbnail.shape[1])
+        (None, None) if page.thumbnail is None else (page.thumbnail.tobytes(), width_of(page.thumbnail))
     )
     reason = None if page.reason is None else str(page.reason)
     # A decoder's message may hold a lone surrogate, which UTF-8 cannot.

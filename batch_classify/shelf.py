@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from batch_classify.objects import opened
 from batch_classify.preprocess import SIDE
-from batch_classify.report.card import Card
+from batch_classify.report.card import Card, thumbnail_of, width_of
 from batch_classify.report.parquet import to_rows, to_table
 from batch_classify.rewrite import rewrite
 from batch_classify.row import Status
@@ -121,7 +121,7 @@ def packed(answers: Answers) -> bytes:
     extra = {
         "detail": [card.row.detail.encode("utf-8", "backslashreplace").decode() for card in cards],
         "scan": [None if scan is None else scan.tobytes() for scan in scans],
-        "scan_width": [None if scan is None else scan.shape[1] for scan in scans],
+        "scan_width": [None if scan is None else width_of(scan) for scan in scans],
         "seen": [None if seen is None else seen.tobytes() for seen in seens],
     }
     types = (pa.string(), pa.binary(), pa.int32(), pa.binary())
@@ -143,7 +143,7 @@ def unpacked(data: bytes) -> Answers:
     cards = [
         Card(
             row._replace(detail=detail),
-            None if scan is None else np.frombuffer(scan, np.uint8).reshape(-1, width),
+            None if scan is None else thumbnail_of(scan, width),
             None if seen is None else np.frombuffer(seen, np.uint8).reshape(SIDE, SIDE),
         )
         for row, detail, scan, width, seen in zip(rows, details, scans, widths, seens, strict=True)

@@ -168,7 +168,7 @@ def fates(numbers: Sequence[int]) -> list[Fate]:
                 words.add(page.reason or "read")
                 if page.grey is not None:
                     assert preprocess(page.grey).image.shape == (28, 28)
-                    assert max(thumbnail(page.grey).shape) <= 128
+                    assert thumbnail(page.grey).nbytes <= 128 * 128
             word = "read" if words == {"read"} else str(min(words - {"read"}))
         except Exception as error:  # that is what this looks for
             word = f"RAISED {type(error).__name__}: {error}"

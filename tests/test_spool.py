@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_classify.report.card import Card, thumbnail
-from batch_classify.report.spool import Spool, row_values
+from batch_classify.report.card import Card, jpeg_of, thumbnail, thumbnail_of, width_of
+from batch_classify.report.spool import Entry, Spool, row_values
 from batch_classify.row import Reason, Row, Status
 
 SHARES = (0.01, 0.99, *[0.0] * 8)
@@ -34,9 +36,14 @@ SCAN = np.full((60, 40), 200, np.uint8)
 SEEN = np.eye(28, dtype=np.uint8) * 255
 
 
+def rows(entries: Sequence[Entry]) -> list[Any]:
+    """Return what the page gets of rows."""
+    return [json.loads(entry.row) for entry in entries]
+
+
 def files(spool: Spool) -> list[tuple[str, str]]:
     """Return file and status of what is kept, in order."""
-    return [tuple(json.loads(spool.row(entry))[0:3:2]) for entry in spool.entries()]
+    return [tuple(row[0:3:2]) for row in rows(spool.entries())]
 
 
 def names(rows: list[Row]) -> list[tuple[str, str]]:
@@ -68,9 +75,9 @@ def test_above_the_limit_a_sample_of_the_rest(
 ) -> None:
     """Every row that needs a human is kept, and of the others as many as fit, the same in any order."""
     kept = []
-    for rows in (arrived, URGENT + SETTLED):
+    for offered in (arrived, URGENT + SETTLED):
         with Spool(tmp_path_factory.getbasetemp(), most_rows=most) as spool:
-            for row in rows:
+            for row in offered:
                 spool.offer(Card(row, None, None))
             assert len(spool) == len(spool.entries()) == max(5, most)
             kept.append(files(spool))
@@ -84,9 +91,7 @@ def test_a_card_comes_back(tmp_path: Path) -> None:
     with Spool(tmp_path) as spool:
         spool.offer(Card(row, SCAN, SEEN))
         (entry,) = spool.entries()
-        assert json.loads(spool.row(entry)) == [
-            *("./=7.png", 3, "ok", None, 7, 0.987654, 1, 0.01, 40, 60, "ab", "")
-        ]
+        assert rows([entry]) == [["./=7.png", 3, "ok", None, 7, 0.987654, 1, 0.01, 40, 60, "ab", ""]]
         scan = cv2.imdecode(np.frombuffer(spool.scan(entry), np.uint8), cv2.IMREAD_GRAYSCALE)
         assert scan.shape == SCAN.shape and abs(int(scan.mean()) - 200) < 3
         assert (spool.seen(entry) == SEEN).all()
@@ -103,7 +108,7 @@ def test_copies_share_their_pictures(tmp_path: Path) -> None:
         first, second, other = spool.entries()
         assert first.pictures == second.pictures
         assert (spool.seen(other) == SEEN // 2).all()
-        one, two, three = (json.loads(spool.row(entry)) for entry in (first, second, other))
+        one, two, three = rows([first, second, other])
         assert [one[0], two[0], three[0]] == ["a.png", "b.png", "c.png"]
         assert one[1:] == two[1:]
 
@@ -140,7 +145,7 @@ def test_any_name_is_valid_json(tmp_path: Path, name: str) -> None:
     """A row is ASCII, whatever the file and the decoder's message hold."""
     with Spool(tmp_path) as spool:
         spool.offer(Card(Row(name, None, Status.ERROR, Reason.UNREADABLE, "\ud800" + name), None, None))
-        assert spool.row(spool.entries()[0]).isascii()
+        assert spool.entries()[0].row.isascii()
 
 
 @pytest.mark.parametrize(
@@ -149,7 +154,18 @@ def test_any_name_is_valid_json(tmp_path: Path, name: str) -> None:
 )
 def test_a_thumbnail_keeps_the_shape(shape: tuple[int, int], small: tuple[int, int]) -> None:
     """The longer side is at most 128 pixels, the other in proportion but never nothing."""
-    assert thumbnail(np.zeros(shape, np.uint8)).shape == small
+    jpeg = np.frombuffer(jpeg_of(thumbnail(np.zeros(shape, np.uint8))), np.uint8)
+    picture = cv2.imdecode(jpeg, cv2.IMREAD_GRAYSCALE)
+    assert picture is not None and picture.shape == small
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (64, 64), (65, 64), (200, 200)])
+def test_a_thumbnail_is_kept_as_bytes(shape: tuple[int, int]) -> None:
+    """Pixels of a small picture, and a JPEG of a larger one, come back as they were."""
+    small = thumbnail(np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8))
+    again = thumbnail_of(small.tobytes(), width_of(small))
+    assert np.array_equal(again, small) and jpeg_of(again) == jpeg_of(small)
+    assert (again.ndim == 1) == (shape[0] * shape[1] > 4096)
 
 
 def test_a_thumbnail_does_not_hold_the_scan() -> None:

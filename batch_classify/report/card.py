@@ -11,8 +11,13 @@ import numpy as np
 from batch_classify.decode import Grey
 from batch_classify.row import Row
 
+THUMBNAILS = 2
+"""Rises whenever thumbnails come out otherwise, so that stored ones are not taken for them."""
 _SIDE = 128  # pixels; a digit in a form's cell is read with ease, and its surroundings are there
-
+_LITTLE = (
+    64 * 64
+)  # pixels; as many take no more room as they are, and are compressed only where they are shown
+_JPEG = [cv2.IMWRITE_JPEG_QUALITY, 82]
 
 Pictures = tuple[Grey | None, Grey | None]
 """A scan and what the model saw of it."""
@@ -21,8 +26,8 @@ Pictures = tuple[Grey | None, Grey | None]
 class Card(NamedTuple):
     """A row with its pictures, where it has any.
 
-    `scan` is a `thumbnail` of the page, uint8 [height, width]; `seen` is what the model was shown,
-    uint8 [28, 28]. With `later`, both are not at hand and come from there.
+    `scan` is a `thumbnail` of the page; `seen` is what the model was shown, uint8 [28, 28]. With `later`,
+    both are not at hand and come from there.
     """
 
     row: Row
@@ -36,12 +41,35 @@ class Card(NamedTuple):
 
 
 def thumbnail(grey: Grey) -> Grey:
-    """Return a copy of the picture, shrunk until its longer side is at most 128 pixels."""
+    """Return the picture with at most 128 pixels on its longer side: a JPEG, uint8 [bytes].
+
+    It takes a fifth of the room of pixels. A small picture stays as it is, uint8 [height, width].
+    """
     height, width = grey.shape
     longer = max(height, width)
-    if longer <= _SIDE:
-        return grey.copy()
-    size = max(1, round(width * _SIDE / longer)), max(1, round(height * _SIDE / longer))
-    # Up to a half no px is passed over, in a quarter of the time: 29 instead of 122 µs from 200 px.
-    way = cv2.INTER_LINEAR if longer <= 2 * _SIDE else cv2.INTER_AREA
-    return np.asarray(cv2.resize(grey, size, interpolation=way), np.uint8)
+    if longer > _SIDE:
+        size = max(1, round(width * _SIDE / longer)), max(1, round(height * _SIDE / longer))
+        # Up to a half no px is passed over, in a quarter of the time: 29 instead of 122 µs from 200 px.
+        way = cv2.INTER_LINEAR if longer <= 2 * _SIDE else cv2.INTER_AREA
+        grey = np.asarray(cv2.resize(grey, size, interpolation=way), np.uint8)
+    return grey.copy() if grey.size <= _LITTLE else _compressed(grey)
+
+
+def jpeg_of(scan: Grey) -> bytes:
+    """Return a thumbnail as JPEG."""
+    return (scan if scan.ndim == 1 else _compressed(scan)).tobytes()
+
+
+def width_of(scan: Grey) -> int | None:
+    """Return what `thumbnail_of` needs beside the bytes of a thumbnail."""
+    return None if scan.ndim == 1 else scan.shape[1]
+
+
+def thumbnail_of(data: bytes, width: int | None) -> Grey:
+    """Return the thumbnail of these bytes."""
+    scan = np.frombuffer(data, np.uint8)
+    return scan.reshape(-1, width) if width else scan
+
+
+def _compressed(grey: Grey) -> Grey:
+    return np.asarray(cv2.imencode(".jpg", grey, _JPEG)[1], np.uint8).reshape(-1)

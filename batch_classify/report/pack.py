@@ -58,14 +58,14 @@ def blocks(spool: Spool, page_bytes: int = PAGE_BYTES) -> Iterator[Block]:
     content share their pictures.
     """
     entries = spool.entries()
-    left = page_bytes - _TEMPLATE - sum(entry.row + 12 for entry in entries)
+    left = page_bytes - _TEMPLATE - sum(len(entry.row) + 12 for entry in entries)
     urgent = [entry for entry in entries if not entry.settled]
     scans, left = _scans_that_fit(_distinct(entry for entry in urgent if entry.pictures.scan), left)
     room = left + sum(_cost(entry.pictures.scan) for entry in scans)
     seen, left = _seen_that_fit(spool, _distinct(entry for entry in urgent if entry.pictures.seen), left)
     settled = [entry for entry in entries if entry.settled]
-    with_seen = [entry for entry in settled if entry.pictures.seen]
-    by_chance = _distinct(sorted(with_seen, key=lambda entry: entry.lot, reverse=True))
+    with_seen = _distinct(entry for entry in settled if entry.pictures.seen)
+    by_chance = sorted(with_seen, key=lambda entry: entry.lot, reverse=True)
     sample, left = _seen_that_fit(spool, by_chance, left)
     # As the contact sheet shows them, so that a screen of it needs few sheets.
     seen += sorted(sample, key=lambda entry: (entry.label, urgency(entry)))
@@ -87,7 +87,7 @@ def blocks(spool: Spool, page_bytes: int = PAGE_BYTES) -> Iterator[Block]:
     scan_of = {entry.pictures: place for place, entry in enumerate(scans)}
     seen_of = {entry.pictures: place for place, entry in enumerate(seen)}
     for chunk in _chunks(entries, _ROWS):
-        rows = ",".join(spool.row(entry) for entry in chunk)
+        rows = b",".join([entry.row for entry in chunk]).decode("ascii")
         pictures = {
             "scan": [scan_of.get(entry.pictures, -1) for entry in chunk],
             "seen": [seen_of.get(entry.pictures, -1) for entry in chunk],

@@ -20,6 +20,7 @@ from markupsafe import Markup
 from batch_classify import __version__
 from batch_classify.decode import Grey
 from batch_classify.filename import to_cell
+from batch_classify.report.card import jpeg_of
 from batch_classify.report.measured import measured
 from batch_classify.report.pack import PAGE_BYTES, SHEET_COLUMNS, blocks, json_text
 from batch_classify.report.spool import Spool
@@ -148,17 +149,16 @@ def reason_in_words(reason: str) -> str:
 
 def png(grey: Grey) -> str:
     """Return the exact picture as the address of an image that the page itself holds."""
-    return _data_uri("png", grey, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    return _data_uri("png", cv2.imencode(".png", grey, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes())
 
 
-def jpeg(grey: Grey) -> str:
-    """Return roughly the picture, likewise, in a third of the bytes where the paper is grainy."""
-    return _data_uri("jpeg", grey, [cv2.IMWRITE_JPEG_QUALITY, 85])
+def jpeg(scan: Grey) -> str:
+    """Return a thumbnail likewise."""
+    return _data_uri("jpeg", jpeg_of(scan))
 
 
-def _data_uri(kind: str, grey: Grey, options: list[int]) -> str:
-    _, data = cv2.imencode(f".{kind}", grey, options)
-    return f"data:image/{kind};base64,{base64.b64encode(data.tobytes()).decode('ascii')}"
+def _data_uri(kind: str, data: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def csp_hash(text: str) -> str:

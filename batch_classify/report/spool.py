@@ -1,4 +1,4 @@
-"""The cards of a run on disk until the page is written, so that memory holds only some hundred bytes of each.
+"""The cards of a run until the page is written: pictures on disk, so that memory holds little of each card.
 
 Knows which row is more urgent than another, and which rows stay out of a page that would get too large; not
 what a page looks like.
@@ -10,29 +10,28 @@ import heapq
 import json
 import os
 from collections.abc import Sequence
-from hashlib import blake2b
 from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import TracebackType
 from typing import NamedTuple, Self
+from zlib import crc32
 
-import cv2
 import numpy as np
 
 from batch_classify.corrections import is_suspect
 from batch_classify.decode import Grey
 from batch_classify.filename import to_cell
 from batch_classify.preprocess import SIDE
-from batch_classify.report.card import Card
+from batch_classify.report.card import Card, jpeg_of, thumbnail_of, width_of
 from batch_classify.row import Row, Status
 
 MOST_ROWS = 100_000
 """Above so many rows, the page holds those that need a human and a random sample of the rest."""
-_MOST_SETTLED_SCANS = 64_000_000  # bytes of pixels; more scans of rows that need nobody stay out
+_MOST_SETTLED_SCANS = 64_000_000  # bytes; more scans of rows that need nobody stay out
+_BUFFER = 2**20  # bytes; a call to the system for each picture would cost more than the picture
 _COMPACT = json.JSONEncoder(separators=(",", ":"))
 _MOST_SHARED = 2**15  # pages whose copies are told; begun anew when full, for memory's sake
-_JPEG = [cv2.IMWRITE_JPEG_QUALITY, 82]
 _URGENT = [Status.REVIEW, Status.REJECTED, Status.REVIEWED, Status.ERROR]  # reviewed: if suspect
 _SETTLED = [Status.DEFERRED, Status.OK, Status.REVIEWED]
 
@@ -40,7 +39,7 @@ _SETTLED = [Status.DEFERRED, Status.OK, Status.REVIEWED]
 class Place(NamedTuple):
     """Where pictures lie: the lengths of the scan and of what the model saw, 0 where there is none.
 
-    The scan is a JPEG, or as it is if it has a `width`.
+    The scan is a JPEG, or pixels if it has a `width`.
     """
 
     start: int
@@ -50,7 +49,7 @@ class Place(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """Where in the spool a card lies: its row, of so many bytes from `start` on, and its pictures.
+    """A card in the spool: its row as JSON, see `row_values`, and where its pictures lie.
 
     `lot` is a random number, but the same for the same scan; the highest ones are a fair sample. It comes
     first, so that a heap has on top what a sample drops first. `settled` is whether the row needs no human.
@@ -62,8 +61,7 @@ class Entry(NamedTuple):
     confidence: float
     number: int
     label: int
-    start: int
-    row: int
+    row: bytes
     pictures: Place
 
 
@@ -81,7 +79,7 @@ class Spool:
     def __init__(
         self, folder: Path, most_rows: int = MOST_ROWS, most_settled_scans: int = _MOST_SETTLED_SCANS
     ) -> None:
-        self._file = TemporaryFile(dir=folder)  # noqa: SIM115 - closed with the spool
+        self._file = TemporaryFile(buffering=_BUFFER, dir=folder)  # noqa: SIM115 - closed with the spool
         self._urgent: list[Entry] = []
         self._settled: list[Entry] = []  # a heap, once there are more than `most_rows`
         self._shared: dict[tuple[str, int | None, Status], tuple[str, Place]] = {}
@@ -137,15 +135,11 @@ class Spool:
         """Whether the scans of the rows that need no human were few enough to be kept."""
         return self._room >= 0
 
-    def row(self, entry: Entry) -> str:
-        """Return the row as JSON, see `row_values`."""
-        return self._read(entry.start, entry.row).decode("ascii")
-
     def scan(self, entry: Entry) -> bytes:
         """Return the scan as JPEG."""
         start, length, _, width = entry.pictures
         data = self._read(start, length)
-        return _jpeg(np.frombuffer(data, np.uint8).reshape(-1, width)) if width else data
+        return jpeg_of(thumbnail_of(data, width)) if width else data
 
     def seen(self, entry: Entry) -> Grey:
         """Return what the model saw, uint8 [28, 28]."""
@@ -166,19 +160,17 @@ class Spool:
                 self._shared[page] = parts
         rest, place = parts
         text = f"[{_COMPACT.encode(to_cell(row.file))},{rest}".encode("ascii")
-        self._file.write(text)
-        start, self._end = self._end, self._end + len(text)
         label = -1 if row.label is None else row.label
-        return Entry(lot, settled, rank, row.confidence or 0.0, self._offered, label, start, len(text), place)
+        return Entry(lot, settled, rank, row.confidence or 0.0, self._offered, label, text, place)
 
     def _parts(self, card: Card, *, settled: bool) -> tuple[str, Place]:
         """Return a row as JSON but for its file, and write its pictures."""
         scan, seen = card.pictures()
         data, width = b"", 0
         if scan is not None and not settled:
-            data = _jpeg(scan)
-        elif scan is not None and self._room >= 0:  # for most pages in vain, so it is not compressed yet
-            data, width = scan.tobytes(), scan.shape[1]
+            data = jpeg_of(scan)
+        elif scan is not None and self._room >= 0:  # for most pages in vain, so pixels are not compressed yet
+            data, width = scan.tobytes(), width_of(scan) or 0
             self._room -= len(data)
         shown = b"" if seen is None else seen.tobytes()
         place = Place(self._end, len(data), len(shown), width)
@@ -216,14 +208,9 @@ def row_values(row: Row) -> Sequence[str | int | float | None]:
     return values
 
 
-def _jpeg(scan: Grey) -> bytes:
-    return cv2.imencode(".jpg", scan, _JPEG)[1].tobytes()
-
-
 def _rounded(share: float | None) -> float | None:
     return None if share is None else round(share, 6)
 
 
 def _lot(row: Row) -> int:
-    name = f"{row.sha256} {row.page} {row.file}".encode("utf-8", "surrogateescape")
-    return -int.from_bytes(blake2b(name, digest_size=8).digest())
+    return -crc32(f"{row.sha256} {row.page} {row.file}".encode("utf-8", "surrogateescape"))
