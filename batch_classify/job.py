@@ -9,8 +9,9 @@ import errno
 import os
 import platform
 import time
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -34,9 +35,9 @@ from batch_classify.ledger import Edition, Ledger
 from batch_classify.memory import Memory
 from batch_classify.model import PRECISION
 from batch_classify.pool import cpu_count
-from batch_classify.prepare import Known, Prepared
+from batch_classify.prepare import Known, Page, Prepared
 from batch_classify.preprocess import VERSION
-from batch_classify.report.card import Card, Pictures
+from batch_classify.report.card import THUMBNAILS, Card, Pictures
 from batch_classify.report.lines import Lines
 from batch_classify.report.pack import PAGE_BYTES
 from batch_classify.report.page import write_page
@@ -216,8 +217,10 @@ def run(
                         for copy in copies:
                             copy.write(card.row)
                         summary.add(card.row)
-                        if report.page and (report.settled or len(spool) < MOST_ROWS):
-                            spool.offer(card)
+                    if report.page:
+                        for card in cards:
+                            if report.settled or len(spool) < MOST_ROWS:
+                                spool.offer(card)
                 if report.explain:
                     with _timed(seconds, "explain"), quiet():
                         for card in cards:
@@ -324,21 +327,14 @@ def classify(
         answered=memory,
     )
     empty = True
-    with closing(batches):
-        while True:
-            with _timed(seconds, "prepare"):
-                pages = next(batches, None)
+    with closing(_ahead(batches, classifier, seconds)) as answered:
+        for pages, read in answered:
             # What has no hash could not be read: see whether the folder is there before all becomes rows.
-            lost = pages is None or not all(page.sha256 for page in pages)
-            if lost:
+            if not all(page.sha256 for page in pages):
                 check_still_there(candidates, at_first)
-            if pages is None:
-                break
-            read = [page for page in pages if isinstance(page, Prepared)]
             copies = [page for page in pages if isinstance(page, Known)]
             tally.ways.update(ways_of(read))
             with _timed(seconds, "classify"):
-                read = _answered(read, classifier)
                 new = _cards(read, classifier)
                 cards = _with_copies(pages, new, memory, ledger) if copies else new
                 if ledger and not ledger.fresh:
@@ -349,7 +345,32 @@ def classify(
                     ledger.keep(read, copies)
             empty = False
             yield cards
+    check_still_there(candidates, at_first)
     yield from ending(candidates, empty)
+
+
+def _ahead(
+    batches: Generator[list[Page], None, None], classifier: Classifier, seconds: defaultdict[str, float]
+) -> Generator[tuple[list[Page], list[Prepared]], None, None]:
+    """Yield the pages of each batch, and those of them that were read, once the network has seen these.
+
+    It sees a batch in a thread, while the caller is at the one before.
+    """
+    waiting = deque[tuple[list[Page], Future[list[Prepared]]]]()
+    with closing(batches), ThreadPoolExecutor(1) as network:
+        while True:
+            with _timed(seconds, "prepare"):
+                pages = next(batches, None)
+            if pages is not None:
+                read = [page for page in pages if isinstance(page, Prepared)]
+                waiting.append((pages, network.submit(_answered, read, classifier)))
+            if len(waiting) > 1 or (waiting and pages is None):
+                pages, answered = waiting.popleft()
+                with _timed(seconds, "classify"):
+                    read = answered.result()
+                yield pages, read
+            elif pages is None:
+                return
 
 
 def check_still_there(candidates: Scan | OneFile, at_first: tuple[int, int] | None) -> None:
@@ -487,7 +508,7 @@ def edition_of(classifier: Classifier) -> Edition:
     """Tell stored answers apart by all that could change one, so that they are those of a run without any."""
     device = classifier.model.device
     return Edition.of(
-        f"{_versions(device)}, decoding {DECODING}, preprocessing {VERSION}",
+        f"{_versions(device)}, decoding {DECODING}, preprocessing {VERSION}, thumbnails {THUMBNAILS}",
         f"{classifier.model.sha256} on {device} in {PRECISION[device]} precision",
     )
 

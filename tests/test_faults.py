@@ -323,7 +323,10 @@ def test_a_decoder_that_aborts_costs_one_file(
 
 
 def test_a_lost_input_is_noticed_at_once(classifier: Classifier, tmp_path: Path) -> None:
-    """It is not first read to its end: the run stops at the first file that is gone with its folder."""
+    """It is not first read to its end: the run stops at the first file that is gone with its folder.
+
+    The network sees one batch while the next is read.
+    """
     scans = tmp_path / "scans"
     scans.mkdir()
     for number in range(FILES):
@@ -338,7 +341,7 @@ def test_a_lost_input_is_noticed_at_once(classifier: Classifier, tmp_path: Path)
     with pytest.raises(JobError, match="went away") as refusal:
         run(Scan(scans), classifier, tmp_path / "out", effort=SLOWLY, watch=unmount)
     assert refusal.value.code is ExitCode.INPUT
-    assert len(seen) == SLOWLY.batch_size
+    assert len(seen) == 2 * SLOWLY.batch_size
     assert not (tmp_path / "out" / "latest").exists()
 
 
@@ -346,7 +349,7 @@ def test_files_that_go_one_by_one_are_rows(classifier: Classifier, tmp_path: Pat
     """While the folder itself is there, files that were moved away are no loss of the input."""
     scans = tmp_path / "scans"
     scans.mkdir()
-    for number in range(6):
+    for number in range(3 * SLOWLY.batch_size):
         (scans / f"{number:02}.png").write_bytes(scan_of(number))
 
     def move(cards: object) -> None:
@@ -354,7 +357,7 @@ def test_files_that_go_one_by_one_are_rows(classifier: Classifier, tmp_path: Pat
             path.unlink()
 
     outcome = run(Scan(scans), classifier, tmp_path / "out", effort=SLOWLY, watch=move)
-    assert outcome.summary.statuses[Status.ERROR] == 3
+    assert outcome.summary.statuses[Status.ERROR] == SLOWLY.batch_size
     assert outcome.summary.reasons[Reason.VANISHED] == 3
 
 
