@@ -144,6 +144,20 @@ def test_other_versions_see_nothing(ledger: Open) -> None:
     assert not ledger().knows([DIGIT.sha256])
 
 
+def test_of_what_other_versions_stored_no_page_stays(ledger: Open) -> None:
+    """Also where they found more pages in a file, and its answers go with them."""
+    ledger().keep([BLANK, BROKEN])
+    other = ledger(Edition.of("other versions", "this model"))
+    other.keep([BLANK])
+    assert [page.page for page in other.recall("b.tif", BLANK.sha256)] == [1]
+    connection = sqlite3.connect(other._path)
+    counts = [
+        connection.execute(f"SELECT count(*) FROM {table}").fetchone() for table in ("pages", "answers")
+    ]
+    connection.close()
+    assert counts == [(1,), (1,)]
+
+
 def test_fresh_finds_nothing_and_keeps_all(ledger: Open) -> None:
     """Stored answers are ignored, not deleted, and the new ones are there for the next run."""
     ledger().keep([DIGIT])

@@ -90,6 +90,20 @@ def test_workers_load_what_they_use(tmp_path: Path) -> None:
     assert run_and_say(statement, tmp_path, "--version").splitlines()[-1] == "batch_classify.ledger cv2"
 
 
+def test_the_server_of_the_workers_starts_where_a_folder_is_named(scans: Path, tmp_path: Path) -> None:
+    """It loads its libraries while the command does; for one image there is none."""
+    server = {"multiprocessing.forkserver"}
+    assert loaded(server, tmp_path, "--version", str(scans)) == [*server]
+    assert loaded(server, tmp_path, "--version", str(scans / "3.png")) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux says how many threads there are")
+def test_numpy_starts_no_threads(tmp_path: Path) -> None:
+    """Those for linear algebra would spin for a while, and there is none."""
+    statement = "import numpy, os; print(len(os.listdir('/proc/self/task')))"
+    assert run_and_say(statement, tmp_path, "--version").splitlines()[-1] == "1"
+
+
 def test_garbage_is_looked_for_once_the_work_begins(scans: Path, fake_model: Path, tmp_path: Path) -> None:
     """Only the start goes without."""
     options = [str(scans), "--model", str(fake_model), "--device", "cpu", "--quiet"]
