@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from safetensors import SafetensorError
@@ -72,6 +73,7 @@ def written(network: nn.Module, tmp_path_factory: pytest.TempPathFactory) -> tup
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write a line instead of the ONNX file, which takes seconds."""
     monkeypatch.setattr("train.export._write_onnx", lambda network, path: path.write_text("a network"))
+    monkeypatch.setattr("train.export.quantise", lambda path, images: False)
 
 
 def test_three_files_and_their_hashes(written: tuple[Path, Card]) -> None:
@@ -294,6 +296,55 @@ def test_the_runtimes_are_compared(network: nn.Module, tmp_path: Path, count: in
     assert after.metrics["onnx_difference"] < 1e-4
     assert after.metrics["validation"] == {"accuracy": 0.5}
     assert model.card.metrics == after.metrics
+
+
+def cascade() -> nn.Module:
+    """Return a cascade whose careful network reads every picture."""
+    torch.manual_seed(0)
+    quick = [{"layer": "flatten"}, LAYERS[-1]]
+    layers = {"layer": "cascade", "quick": quick, "careful": LAYERS[1:], "sure": 1.0}
+    return build([LAYERS[0], layers])
+
+
+def test_a_careful_network_becomes_whole_numbers(tmp_path: Path) -> None:
+    """Of 8 bits, where no label changes by it; its logits are near the network's, alone or together."""
+    images, folder = pictures(1000), tmp_path / "model"
+    written = write_model(folder, cascade(), card(), check=images)
+    assert {node.op_type for node in onnx.load(folder / ONNX).graph.node} >= {"QuantizeLinear", "Conv"}
+    model = load(folder, "cpu", preprocessing=VERSION)
+    with torch.inference_mode():
+        expected = cascade()(torch.from_numpy(images)).numpy()
+    found = model.logits(images)
+    assert np.array_equal(found, np.concatenate([model.logits(image[None]) for image in images]))
+    assert 1e-4 < np.abs(found[:, :10] - expected).max() < 0.1
+    assert written.metrics["int8_difference"] == pytest.approx(
+        np.abs(found[:, :10] - expected).max(), abs=1e-5
+    )
+    assert written.metrics["onnx_difference"] < 1e-4
+
+
+def test_too_few_digits_leave_it_as_it_was(tmp_path: Path) -> None:
+    """They would not show how large values get."""
+    written = write_model(tmp_path / "model", cascade(), card(), check=pictures(999))
+    assert "int8_difference" not in written.metrics
+
+
+def test_where_a_label_would_change_it_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network that whole numbers spoil is kept as it was."""
+
+    def spoil(path: Path, images: np.ndarray) -> bool:
+        write_model(tmp_path / "other", build([*LAYERS[:-1], {**LAYERS[-1], "bias": False}]), card("other"))
+        path.write_bytes((tmp_path / "other" / ONNX).read_bytes())
+        return True
+
+    monkeypatch.setattr("train.export.quantise", spoil)
+    images, folder = pictures(1000), tmp_path / "model"
+    written = write_model(folder, cascade(), card(), check=images)
+    with torch.inference_mode():
+        expected = cascade()(torch.from_numpy(images)).numpy()
+    found = load(folder, "cpu", preprocessing=VERSION).logits(images)
+    assert np.abs(found[:, :10] - expected).max() < 1e-4
+    assert "int8_difference" not in written.metrics
 
 
 @pytest.mark.parametrize("check", [None, pictures(0)], ids=["none", "empty"])

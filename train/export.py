@@ -26,9 +26,11 @@ from batch_classify.decide import probabilities
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.model import CARD, ONNX, WEIGHTS, Card, Images, load, sha256_of
 from batch_classify.network import ReaderAndJudge
+from train.quantise import quantise
 
 _PACKAGES = ("batch-classify", "numpy", "onnx", "onnxscript", "opencv-python", "torch", "torchvision")
 _CLOSE = 0.01  # two probabilities nearer than this may change places between the runtimes
+_CLOSE_IN_INT8 = 0.05  # and in 8 bits; either way the answer goes to a human
 _BATCH = 256
 
 
@@ -61,7 +63,8 @@ def write_model(
 
     `extras` are more files for the folder, by name; the card does not vouch for them, so that they can be
     taken out. `check`, uint8 [N, 28, 28], are real digits on which onnxruntime must say what torch says;
-    the largest difference of their logits goes into the card's metrics as `onnx_difference`.
+    the largest difference of their logits goes into the card's metrics as `onnx_difference`. If it says so
+    with the careful networks in 8 bits too, that is what it gets, and `int8_difference` is how far those are.
 
     Returns the card as written. A model that was there is replaced only when the new one is complete.
     Raises JobError (OUTPUT), and (DEFECT) if the two runtimes do not agree.
@@ -78,14 +81,11 @@ def write_model(
             save_file(network.state_dict(), partial / WEIGHTS)
             (partial / WEIGHTS).chmod(0o644)  # as the other files; safetensors keeps it to the owner
             _write_onnx(network, partial / ONNX)
-            hashes = {name: sha256_of(partial / name) for name in (ONNX, WEIGHTS)}
             versions = {package: version(package) for package in _PACKAGES}
-            card = replace(card, files=hashes, versions=versions)
-            _write(partial / CARD, card.to_json())
+            card = _vouch(partial, replace(card, versions=versions))
             if check is not None and len(check):
-                difference = _difference(partial, network, card, check)
-                card = replace(card, metrics={**card.metrics, "onnx_difference": difference})
-                _write(partial / CARD, card.to_json())
+                card = _measured(partial, network, card, check, "onnx_difference", _CLOSE)
+                card = _quickened(partial, network, card, check)
             for name, content in extras.items():
                 _write(partial / name, content)
             _put(partial, folder, Path(place, "replaced"))
@@ -98,10 +98,42 @@ def _write(path: Path, content: str | bytes) -> None:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def _difference(folder: Path, network: ReaderAndJudge, card: Card, images: Images) -> float:
+def _vouch(folder: Path, card: Card) -> Card:
+    """Write a card that knows the files in its folder, and return it."""
+    card = replace(card, files={name: sha256_of(folder / name) for name in (ONNX, WEIGHTS)})
+    _write(folder / CARD, card.to_json())
+    return card
+
+
+def _measured(
+    folder: Path, network: ReaderAndJudge, card: Card, images: Images, name: str, close: float
+) -> Card:
+    """Write into the card, under a name, how far onnxruntime's logits are from the network's own.
+
+    Raises JobError (DEFECT) as `_difference` does.
+    """
+    difference = _difference(folder, network, card, images, close)
+    return _vouch(folder, replace(card, metrics={**card.metrics, name: difference}))
+
+
+def _quickened(folder: Path, network: ReaderAndJudge, card: Card, images: Images) -> Card:
+    """Quantise what is worth it, unless a label changes by that; return the card of what is there then."""
+    exact = (folder / ONNX).read_bytes()
+    try:
+        return (
+            _measured(folder, network, _vouch(folder, card), images, "int8_difference", _CLOSE_IN_INT8)
+            if quantise(folder / ONNX, images)
+            else card
+        )
+    except JobError:
+        _write(folder / ONNX, exact)
+        return _vouch(folder, card)
+
+
+def _difference(folder: Path, network: ReaderAndJudge, card: Card, images: Images, close: float) -> float:
     """Load the model as the job does, and return how far its logits are from the network's own.
 
-    Raises JobError (DEFECT) if a label differs though the two best probabilities are well apart.
+    Raises JobError (DEFECT) if a label differs though the two best probabilities are not that close.
     """
     with torch.inference_mode():
         parts = [network(part) for part in torch.from_numpy(images).split(_BATCH)]
@@ -111,7 +143,7 @@ def _difference(folder: Path, network: ReaderAndJudge, card: Card, images: Image
     theirs = np.concatenate([run(images[at : at + _BATCH]) for at in range(0, len(images), _BATCH)])
     difference = float(np.abs(theirs[:, : ours.shape[1]] - ours).max())
     best = np.sort(probabilities(logits, card.temperature), axis=1)
-    apart = best[:, -1] - best[:, -2] >= _CLOSE
+    apart = best[:, -1] - best[:, -2] >= close
     differ = int((apart & (theirs[:, :10].argmax(axis=1) != logits.argmax(axis=1))).sum())
     if differ or not np.isfinite(difference):
         raise JobError(
