@@ -60,6 +60,7 @@ class Known(NamedTuple):
 
 
 Page = Prepared | Known
+"""A page that was read, or a file of which no page was."""
 
 Knows = Callable[[Sequence[str]], Container[str]]
 """Takes the SHA-256 of some contents, and gives those whose pages are known."""
@@ -144,7 +145,11 @@ def _pages(files: Iterable[File]) -> Iterator[Decoded]:
 
 
 def _prepared(some: Sequence[Decoded]) -> Iterator[Prepared]:
-    """Yield what becomes of some decoded pages, which go through each step together: a fifth of the time."""
+    """Yield what becomes of some decoded pages.
+
+    They go through each step together, so that its code stays in the cache: small ones take two thirds of the
+    time (experiment 38).
+    """
     seen = [None if grey is None else preprocess(grey) for _, grey in some]
     thumbnails = [None if grey is None else thumbnail(grey) for _, grey in some]
     for (found, _), picture, small in zip(some, seen, thumbnails, strict=True):

@@ -14,9 +14,7 @@ from batch_classify.row import Row
 THUMBNAILS = 2
 """Rises whenever thumbnails come out otherwise, so that stored ones are not taken for them."""
 _SIDE = 128  # pixels; a digit in a form's cell is read with ease, and its surroundings are there
-_LITTLE = (
-    64 * 64
-)  # pixels; as many take no more room as they are, and are compressed only where they are shown
+_LITTLE = 64 * 64  # pixels; so few are compressed only where they are shown
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 82]
 
 Pictures = tuple[Grey | None, Grey | None]
