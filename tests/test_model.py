@@ -149,7 +149,10 @@ def test_a_pictures_logits_do_not_depend_on_its_batch(images: np.ndarray) -> Non
 
 
 def test_both_runtimes_agree(images: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Torch, here on the CPU, gives the shipped network's logits to within a ten-thousandth."""
+    """Torch, here on the CPU, gives the shipped network's logits to within what its 8 bits make of them.
+
+    How much that is, the card says of real digits. What has none agrees to a ten-thousandth (test_export).
+    """
     card, _ = model_folder.read_card(DEFAULT_MODEL)
     monkeypatch.setattr(model_folder, "_TORCH_BATCH", 32)
     torch_logits = model_folder._torch(DEFAULT_MODEL, card, "cpu", (DEFAULT_MODEL / WEIGHTS).read_bytes())(
@@ -158,7 +161,8 @@ def test_both_runtimes_agree(images: np.ndarray, monkeypatch: pytest.MonkeyPatch
     onnx_logits = load(DEFAULT_MODEL, "cpu", preprocessing=VERSION).logits(images)
     assert torch_logits.shape == onnx_logits.shape == (70, 11)
     assert torch_logits.dtype == onnx_logits.dtype == np.float32
-    assert np.abs(torch_logits - onnx_logits).max() < 1e-4 * np.abs(onnx_logits).max()
+    assert np.abs(torch_logits - onnx_logits).max() < card.metrics["int8_difference"]
+    assert np.abs(torch_logits - onnx_logits).mean() < 0.05
 
 
 class OfLittleMemory(torch.nn.Module):
