@@ -17,7 +17,7 @@ import numpy as np
 
 from batch_classify import compiled
 from batch_classify.halves import on_one_paper
-from batch_classify.ink import WORKING_SIDE, Box, Grey, Mask, shrink
+from batch_classify.ink import Box, Grey, Mask, shrink
 from batch_classify.rules import without_faint_rules, without_rules
 
 _SEAM, _FAINT_RULES, _RULES = 1, 2, 4  # checks that clean.c leaves to be made
@@ -43,19 +43,13 @@ class Clean:
 
 def clean_digit(grey: Grey) -> Clean | None:
     """Return the only piece of ink in a scan, uint8 [h, w], or None unless it plainly is a digit."""
-    scan = np.ascontiguousarray(grey)
-    bare = compiled.on_bare_paper(scan)
-    if bare:
-        scan = np.ascontiguousarray(shrink(scan))
-        if max(scan.shape) > WORKING_SIDE:
-            return None
-    found = compiled.digit_on_paper(scan, bare=bare)
+    found = compiled.easy_digit(grey)
     if found is None:
         return None
     digit, ink, glyph = found
     mask = (ink >= digit.weak).view(np.uint8)
     if (
-        (digit.checks & _SEAM and on_one_paper(scan) is not scan)
+        (digit.checks & _SEAM and on_one_paper(scan := shrink(grey)) is not scan)
         or (digit.checks & _FAINT_RULES and without_faint_rules(ink) is not ink)
         or (digit.checks & _RULES and without_rules(mask, ink) is not mask)
     ):

@@ -63,9 +63,7 @@ def load() -> ctypes.CDLL:
 
 _PLANE = (c_void_p, c_int, c_int)
 _ARGUMENTS = {
-    "on_bare_paper": _PLANE,
-    "digit_on_bare_paper": (*_PLANE, c_void_p, c_void_p, c_void_p),
-    "digit_on_noisy_paper": (*_PLANE, c_void_p, c_void_p, c_void_p),
+    "easy_digit": (*_PLANE, *[c_void_p] * 4),
     "easy_picture": (*_PLANE, c_void_p),
     "is_prepared": _PLANE,
     "picture_of": (*_PLANE, c_void_p),
@@ -101,22 +99,13 @@ def picture_of(glyph: Plane) -> Plane:
     return picture
 
 
-def digit_on_paper(scan: Plane, *, bare: bool) -> tuple[Digit, Plane, Plane] | None:
-    """Find the only digit of a scan; return it with the ink plane and the glyph in its box.
-
-    On bare paper, the scan is at most `LARGEST` px long.
-    """
-    find = _C.digit_on_bare_paper if bare else _C.digit_on_noisy_paper
-    shape = scan.shape if bare else (LARGEST, LARGEST)
-    ink, glyph, digit = np.empty(shape, np.uint8), np.empty(shape, np.uint8), Digit()
-    if not _call(find, scan, *scan.shape, ink, glyph, byref(digit)):
+def easy_digit(scan: Plane) -> tuple[Digit, Plane, Plane] | None:
+    """Find the only digit of a scan; return it with the ink plane and the glyph in its box."""
+    ink, glyph, small = (np.empty((LARGEST, LARGEST), np.uint8) for _ in range(3))
+    digit = Digit()
+    if not _call(_C.easy_digit, scan, *scan.shape, ink, glyph, small, byref(digit)):
         return None
     return digit, _first(ink, digit.height, digit.width), _first(glyph, digit.box.height, digit.box.width)
-
-
-def on_bare_paper(scan: Plane) -> bool:
-    """Whether a scan is flat paper of its corner's level, but for what may be a digit."""
-    return bool(_call(_C.on_bare_paper, scan, *scan.shape))
 
 
 def ink_on_flat_paper(scan: Plane, paper: int) -> tuple[Plane, bool]:

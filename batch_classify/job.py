@@ -357,20 +357,24 @@ def _ahead(
     It sees a batch in a thread, while the caller is at the one before.
     """
     waiting = deque[tuple[list[Page], Future[list[Prepared]]]]()
+
+    def first() -> tuple[list[Page], list[Prepared]]:
+        pages, answered = waiting.popleft()
+        with _timed(seconds, "classify"):
+            return pages, answered.result()
+
     with closing(batches), ThreadPoolExecutor(1) as network:
         while True:
             with _timed(seconds, "prepare"):
                 pages = next(batches, None)
-            if pages is not None:
-                read = [page for page in pages if isinstance(page, Prepared)]
-                waiting.append((pages, network.submit(_answered, read, classifier)))
-            if len(waiting) > 1 or (waiting and pages is None):
-                pages, answered = waiting.popleft()
-                with _timed(seconds, "classify"):
-                    read = answered.result()
-                yield pages, read
-            elif pages is None:
-                return
+            if pages is None:
+                break
+            read = [page for page in pages if isinstance(page, Prepared)]
+            waiting.append((pages, network.submit(_answered, read, classifier)))
+            if len(waiting) > 1:
+                yield first()
+        while waiting:
+            yield first()
 
 
 def check_still_there(candidates: Scan | OneFile, at_first: tuple[int, int] | None) -> None:

@@ -75,8 +75,7 @@ def prepare_all(root: Path, files: Iterable[str]) -> list[Prepared]:
 
     Never raises for what is in a file.
     """
-    together = _together(_read(root, files), _bytes)
-    return prepare_contents(file for some in together for file in some)
+    return prepare_new(root, files, lambda contents: ())[0]
 
 
 def prepare_new(root: Path, files: Iterable[str], knows: Knows) -> tuple[list[Prepared], list[Known]]:

@@ -40,7 +40,6 @@ from batch_classify.strokes import Strokes, strokes_of
 VERSION = 5  # rises whenever the 28×28 of some scan changes; a model is bound to one version
 
 SIDE = compiled.SIDE
-BOX = 20
 _UNEVEN = 5  # levels of ink; less is what rounding leaves of the paper where its brightness is divided out
 _DARKEST = 0.9  # of the ink is no darker than its peak
 

@@ -16,11 +16,12 @@ from PIL import Image
 
 from batch_classify.decode import DEFAULT_LIMITS, decode
 from batch_classify.ink import Grey, inked, quantile, separability, variation
-from batch_classify.preprocess import BOX, SIDE, preprocess
+from batch_classify.preprocess import SIDE, preprocess
 from batch_classify.row import Reason
 from train.generator import Pen, Style, draw_blank, draw_digit, draw_scan
 
 DIGITS = range(10)
+BOX = 20  # px of the 28×28: the longer side of a digit in MNIST
 
 
 def glyph(digit: int, size: int = 100, seed: int = 7, fill: float = 0.6) -> Grey:

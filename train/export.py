@@ -17,14 +17,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
 from batch_classify.decide import probabilities
 from batch_classify.errors import ExitCode, JobError
-from batch_classify.model import CARD, ONNX, WEIGHTS, Card, Images, load, sha256_of
+from batch_classify.model import CARD, ONNX, WEIGHTS, Card, Images, Logits, load, sha256_of
 from batch_classify.network import ReaderAndJudge
 from train.quantise import quantise
 
@@ -84,8 +83,9 @@ def write_model(
             versions = {package: version(package) for package in _PACKAGES}
             card = _vouch(partial, replace(card, versions=versions))
             if check is not None and len(check):
-                card = _measured(partial, network, card, check, "onnx_difference", _CLOSE)
-                card = _quickened(partial, network, card, check)
+                logits = _logits(network, check)
+                card = _measured(partial, card, check, logits, "onnx_difference", _CLOSE)
+                card = _quickened(partial, card, check, logits)
             for name, content in extras.items():
                 _write(partial / name, content)
             _put(partial, folder, Path(place, "replaced"))
@@ -105,40 +105,41 @@ def _vouch(folder: Path, card: Card) -> Card:
     return card
 
 
-def _measured(
-    folder: Path, network: ReaderAndJudge, card: Card, images: Images, name: str, close: float
-) -> Card:
-    """Write into the card, under a name, how far onnxruntime's logits are from the network's own.
+def _logits(network: ReaderAndJudge, images: Images) -> Logits:
+    """Return what the network says of pictures, float32 [N, 10], or [N, 11] with a judge."""
+    with torch.inference_mode():
+        parts = [network(part) for part in torch.from_numpy(images).split(_BATCH)]
+    logits, *scores = (torch.cat(output).float().numpy() for output in zip(*parts, strict=True))
+    return np.column_stack([logits, *scores])
+
+
+def _measured(folder: Path, card: Card, images: Images, ours: Logits, name: str, close: float) -> Card:
+    """Write into the card, under a name, how far onnxruntime's logits are from ours.
 
     Raises JobError (DEFECT) as `_difference` does.
     """
-    difference = _difference(folder, network, card, images, close)
+    difference = _difference(folder, card, images, ours, close)
     return _vouch(folder, replace(card, metrics={**card.metrics, name: difference}))
 
 
-def _quickened(folder: Path, network: ReaderAndJudge, card: Card, images: Images) -> Card:
+def _quickened(folder: Path, card: Card, images: Images, ours: Logits) -> Card:
     """Quantise what is worth it, unless a label changes by that; return the card of what is there then."""
     exact = (folder / ONNX).read_bytes()
+    if not quantise(folder / ONNX, images):
+        return card
     try:
-        return (
-            _measured(folder, network, _vouch(folder, card), images, "int8_difference", _CLOSE_IN_INT8)
-            if quantise(folder / ONNX, images)
-            else card
-        )
+        return _measured(folder, _vouch(folder, card), images, ours, "int8_difference", _CLOSE_IN_INT8)
     except JobError:
         _write(folder / ONNX, exact)
         return _vouch(folder, card)
 
 
-def _difference(folder: Path, network: ReaderAndJudge, card: Card, images: Images, close: float) -> float:
-    """Load the model as the job does, and return how far its logits are from the network's own.
+def _difference(folder: Path, card: Card, images: Images, ours: Logits, close: float) -> float:
+    """Load the model as the job does, and return how far its logits are from ours.
 
     Raises JobError (DEFECT) if a label differs though the two best probabilities are not that close.
     """
-    with torch.inference_mode():
-        parts = [network(part) for part in torch.from_numpy(images).split(_BATCH)]
-    logits, *scores = (torch.cat(output).float().numpy() for output in zip(*parts, strict=True))
-    ours: NDArray[np.float32] = np.column_stack([logits, *scores])
+    logits = ours[:, :10]
     run = load(folder, "cpu", preprocessing=card.preprocessing).logits
     theirs = np.concatenate([run(images[at : at + _BATCH]) for at in range(0, len(images), _BATCH)])
     difference = float(np.abs(theirs[:, : ours.shape[1]] - ours).max())

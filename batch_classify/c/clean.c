@@ -161,7 +161,7 @@ static int may_have_seam(const u8 *scan, int length, int lines, int down, int ac
 
 /* Find the digit on bare paper. The scan is at most LARGEST px long; `ink` and `glyph` have its size. Returns
    whether there plainly is one. */
-EXPORT int digit_on_bare_paper(const u8 *scan, int height, int width, u8 *ink, u8 *glyph, Digit *found) {
+static int digit_on_bare_paper(const u8 *scan, int height, int width, u8 *ink, u8 *glyph, Digit *found) {
     int ends[4];
     inked_ends(scan, height, width, ends);
     ink_on_flat_paper(scan, height * width, scan[0], ink);
@@ -178,7 +178,7 @@ EXPORT int digit_on_bare_paper(const u8 *scan, int height, int width, u8 *ink, u
 
 /* Find the digit on evenly lit paper with noise. `ink` and `glyph` have room for LARGEST x LARGEST. Returns
    whether there plainly is one. */
-EXPORT int digit_on_noisy_paper(const u8 *scan, int height, int width, u8 *ink, u8 *glyph, Digit *found) {
+static int digit_on_noisy_paper(const u8 *scan, int height, int width, u8 *ink, u8 *glyph, Digit *found) {
     enum { SHORTEST = 24 }; /* on fewer px the paper does not show */
     int factor = (max(height, width) + LARGEST - 1) / LARGEST, rows = height / factor, columns = width / factor;
     if (min(rows, columns) < SHORTEST || max(rows, columns) <= TINY_SIDE) return 0;
@@ -226,21 +226,26 @@ static int is_flawless(const u8 *ink, Digit digit, double scale, u8 *work) {
 
 enum { HARD, DOUBTFUL, DONE };
 
+/* Find the digit of an easy scan; returns whether there plainly is one. `ink`, `glyph` and `small` have room for
+   LARGEST x LARGEST each. */
+EXPORT int easy_digit(const u8 *scan, int height, int width, u8 *ink, u8 *glyph, u8 *small, Digit *found) {
+    if (!on_bare_paper(scan, height, width)) return digit_on_noisy_paper(scan, height, width, ink, glyph, found);
+    int longer = max(height, width);
+    /* `shrink` in ink.py */
+    double scale = fmax(WORKING_SIDE / (double)longer, WORKING_SIDE / 3.0 / min(height, width));
+    if (longer * fmin(1, scale) > WORKING_SIDE + 0.5) return 0;
+    if (scale < 1) {
+        scaled(scan, height, width, scale, small, &height, &width);
+        scan = small;
+    }
+    return digit_on_bare_paper(scan, height, width, ink, glyph, found);
+}
+
 /* Make the model's picture of an easy scan. `work` has room for 3 planes of LARGEST x LARGEST. */
 static int easy(const u8 *scan, int height, int width, u8 *picture, u8 *work) {
     u8 *ink = work, *glyph = ink + LARGEST * LARGEST, *small = glyph + LARGEST * LARGEST;
-    int rows = height, columns = width;
     Digit digit;
-    if (on_bare_paper(scan, height, width)) {
-        int longer = max(height, width);
-        double scale = fmax(WORKING_SIDE / (double)longer, WORKING_SIDE / 3.0 / min(height, width));
-        if (longer * fmin(1, scale) > WORKING_SIDE + 0.5) return HARD;
-        if (scale < 1) {
-            scaled(scan, height, width, scale, small, &rows, &columns);
-            scan = small;
-        }
-        if (!digit_on_bare_paper(scan, rows, columns, ink, glyph, &digit)) return HARD;
-    } else if (!digit_on_noisy_paper(scan, height, width, ink, glyph, &digit)) return HARD;
+    if (!easy_digit(scan, height, width, ink, glyph, small, &digit)) return HARD;
     if (digit.checks) return DOUBTFUL;
     if (is_prepared(ink, digit.height, digit.width)) memcpy(picture, ink, SIDE * SIDE);
     else if (is_flawless(ink, digit, height / (double)digit.height, small)) {

@@ -21,7 +21,7 @@ void inked_ends(const u8 *scan, int height, int width, int ends[4]) {
 }
 
 /* Whether a scan is flat paper of its corner's level, but for what may be a digit that touches the border. */
-EXPORT int on_bare_paper(const u8 *scan, int height, int width) {
+int on_bare_paper(const u8 *scan, int height, int width) {
     int size = height * width, near = 0, ends[4];
     inked_ends(scan, height, width, ends);
     if (ends[0] + ends[1] + ends[2] + ends[3] > (1 - EVEN) * (2 * width + 2 * max(0, height - 2))) return 0;

@@ -45,7 +45,7 @@ class Place(NamedTuple):
     start: int
     scan: int
     seen: int
-    width: int = 0
+    width: int | None = None
 
 
 class Entry(NamedTuple):
@@ -138,8 +138,7 @@ class Spool:
     def scan(self, entry: Entry) -> bytes:
         """Return the scan as JPEG."""
         start, length, _, width = entry.pictures
-        data = self._read(start, length)
-        return jpeg_of(thumbnail_of(data, width)) if width else data
+        return jpeg_of(thumbnail_of(self._read(start, length), width))
 
     def seen(self, entry: Entry) -> Grey:
         """Return what the model saw, uint8 [28, 28]."""
@@ -166,11 +165,11 @@ class Spool:
     def _parts(self, card: Card, *, settled: bool) -> tuple[str, Place]:
         """Return a row as JSON but for its file, and write its pictures."""
         scan, seen = card.pictures()
-        data, width = b"", 0
+        data, width = b"", None
         if scan is not None and not settled:
             data = jpeg_of(scan)
         elif scan is not None and self._room >= 0:  # for most pages in vain, so pixels are not compressed yet
-            data, width = scan.tobytes(), width_of(scan) or 0
+            data, width = scan.tobytes(), width_of(scan)
             self._room -= len(data)
         shown = b"" if seen is None else seen.tobytes()
         place = Place(self._end, len(data), len(shown), width)
