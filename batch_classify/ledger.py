@@ -17,6 +17,7 @@ from functools import lru_cache
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from batch_classify.row import Reason
 from batch_classify.stamp import Stamp
 
 _WAL = 8000  # pages of 4 KiB before they go into the file itself; SQLite's 1000 took 1.4 times as long
+_TOGETHER = 256  # rows a statement; other threads run during one, and after each it waits for them
 _PATIENCE = 30.0  # seconds, for somebody who looks into the file
 _OF_THE_PLACE = frozenset(
     {
@@ -118,6 +120,7 @@ class Ledger:
         self._edition = edition
         self.fresh = fresh
         self._warn = warn
+        self._alone = Lock()
         self._was_empty: bool | None = None  # when this run first kept something
         try:
             self._connection = _opened(self._path)
@@ -192,7 +195,7 @@ class Ledger:
         return (self._root + os.fsencode(read.file), *stamp, bytes.fromhex(read.sha256))
 
     def _keep(self, news: Sequence[Prepared], files: list[tuple[Any, ...]]) -> None:
-        """Write a batch table by table: a statement for all rows of one costs less than one for each."""
+        """Write a batch table by table."""
         made_by, read_by = self._edition.made_by, self._edition.read_by
         contents, pages, answers = [], [], []
         for (_, hexadecimal), group in groupby(news, key=lambda page: (page.file, page.sha256)):
@@ -210,23 +213,32 @@ class Ledger:
                     answers.append((content, place, made_by, read_by, logits, _checksum(content, logits)))
         if self._was_empty is None:
             self._was_empty = not self._holds("pages")
-        write = self._connection.executemany
-        write("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", files)
         if not self._was_empty:
-            write("DELETE FROM pages WHERE content = ?", [(content,) for content, _ in contents])
-            write("DELETE FROM answers WHERE content = ? AND made_by <> ?", contents)
-        # A content may come twice in a batch.
-        write("INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", pages)
-        write("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)", answers)
+            delete = self._connection.executemany
+            delete("DELETE FROM pages WHERE content = ?", [(content,) for content, _ in contents])
+            delete("DELETE FROM answers WHERE content = ? AND made_by <> ?", contents)
+        for table, rows in (("files", files), ("pages", pages), ("answers", answers)):
+            self._put(table, rows)
+
+    def _put(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Write rows, of which a later one takes an earlier one's place: a content may come twice."""
+        for at in range(0, len(rows), _TOGETHER):
+            some = rows[at : at + _TOGETHER]
+            row = f"({', '.join('?' * len(some[0]))})"
+            self._connection.execute(
+                f"INSERT OR REPLACE INTO {table} VALUES {', '.join([row] * len(some))}",
+                [value for row_ in some for value in row_],
+            )
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
-        """Begin anew if the ledger proves damaged meanwhile."""
-        try:
-            yield
-        except _BROKEN as error:
-            self._connection.close()
-            self._begin_anew(error)
+        """Let one thread in at a time, and begin anew if the ledger proves damaged meanwhile."""
+        with self._alone:
+            try:
+                yield
+            except _BROKEN as error:
+                self._connection.close()
+                self._begin_anew(error)
 
     def _begin_anew(self, error: Exception) -> None:
         """Set the file aside and open a new one, unless that would help as little."""
@@ -268,7 +280,7 @@ def _lies_in_the_place(code: int) -> bool:
 
 def _opened(path: Path) -> sqlite3.Connection:
     """Open the ledger, or make it. Raises one of `_BROKEN` if it is none."""
-    connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
     try:
         # WAL: a reader never waits, and a commit is one short append, safe against the death of the process;
         # NORMAL: a power cut may take the last commits back, but leaves the file sound.

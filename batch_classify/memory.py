@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from batch_classify.prepare import Known
 from batch_classify.row import Row
 
 _MOST = 2**15  # contents, of 0.9 KB each; begun anew when full, so that those of now are in it
@@ -23,9 +22,9 @@ class Memory:
     def __contains__(self, sha256: object) -> bool:
         return sha256 in self._rows
 
-    def rows(self, known: Known) -> list[Row]:
-        """Return the rows of a file whose content is in it, as if they had been made anew."""
-        return [Row(known.file, *row[1:]) for row in self._rows[known.sha256]]
+    def rows(self, sha256: str) -> Sequence[Row]:
+        """Return the rows of a content that is in it; they name the first file that had it."""
+        return self._rows[sha256]
 
     def keep(self, rows: Sequence[Row]) -> None:
         """Keep all rows of some files; of what has no hash, nothing is known."""

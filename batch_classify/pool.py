@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -105,11 +106,18 @@ def _end_with_parent() -> None:
 def watched(
     work: Callable[[Iterable[Item]], list[Result]], seconds: float, chunk: Iterable[Item]
 ) -> list[Result]:
-    """Do `work` on a chunk; the kernel ends the process if it is so many seconds between two items."""
+    """Do `work` on a chunk; the kernel ends the process if it is so many seconds between two items.
+
+    Or up to a hundredth sooner: a call to the system for each small file is a tenth of reading it.
+    """
 
     def items() -> Iterator[Item]:
+        due = 0.0
         for item in chunk:
-            signal.setitimer(signal.ITIMER_REAL, seconds)
+            now = time.monotonic()
+            if now >= due:
+                signal.setitimer(signal.ITIMER_REAL, seconds)
+                due = now + seconds / 100
             yield item
 
     results = work(items())

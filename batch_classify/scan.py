@@ -202,5 +202,7 @@ def _barred(skip: Path | None) -> set[_Identity]:
 
 
 def _matches(globs: tuple[str, ...], path: str) -> bool:
+    if not globs:
+        return False
     name = path.rpartition("/")[2]
     return any(fnmatchcase(path if "/" in glob else name, glob) for glob in globs)

@@ -6,7 +6,6 @@ import pytest
 
 from batch_classify import memory as memory_module
 from batch_classify.memory import Memory
-from batch_classify.prepare import Known
 from batch_classify.row import Reason, Row, Status
 
 ROW = Row("a.png", None, Status.OK, label=3, confidence=0.99, sha256="aa")
@@ -14,12 +13,12 @@ PAGES = [Row("b.tif", page, Status.REVIEW, label=page, confidence=0.5, sha256="b
 VANISHED = Row("c.png", None, Status.ERROR, Reason.VANISHED)
 
 
-def test_a_copy_has_the_same_rows_under_its_own_name() -> None:
+def test_a_content_has_the_rows_of_the_first_file() -> None:
     """Those of all pages, in order."""
     memory = Memory()
     memory.keep([ROW, *PAGES])
-    assert memory.rows(Known("d.tif", "bb", None)) == [row._replace(file="d.tif") for row in PAGES]
-    assert memory.rows(Known("e.png", "aa", None)) == [ROW._replace(file="e.png")]
+    assert memory.rows("bb") == PAGES
+    assert memory.rows("aa") == [ROW]
 
 
 def test_what_was_not_read_is_not_known() -> None:
@@ -33,7 +32,7 @@ def test_two_files_of_one_content_in_a_row_are_no_pages_of_one() -> None:
     """Each has its own rows."""
     memory = Memory()
     memory.keep([ROW, ROW._replace(file="b.png")])
-    assert len(memory.rows(Known("c.png", "aa", None))) == 1
+    assert len(memory.rows("aa")) == 1
 
 
 def test_it_does_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
