@@ -37,7 +37,7 @@ from batch_classify.row import Reason
 from batch_classify.rules import without_faint_rules
 from batch_classify.strokes import Strokes, strokes_of
 
-VERSION = 5  # rises whenever the 28×28 of some scan changes; a model is bound to one version
+VERSION = 6  # rises whenever the 28×28 of some scan changes; a model is bound to one version
 
 SIDE = compiled.SIDE
 _UNEVEN = 5  # levels of ink; less is what rounding leaves of the paper where its brightness is divided out

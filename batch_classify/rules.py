@@ -19,8 +19,7 @@ PALER = 0.75
 """Of the other ink: printed rules are that pale or paler."""
 _RULE = 0.6  # of the side: a line of the form or the paper is at least that long
 _RULE_WIDTH = 0.05  # of the side: and at most that wide
-_MARGIN = 0.06  # of the side: and ends at most that far from the border
-_NEAR = 0.15  # of the side: lines this close to the border are a frame's
+_NEAR = 0.15  # of the side: lines this close to the border are a frame's, and end that close to it
 _TILT = 0.01  # of its length: a rule is straight but for that
 _GRID = 3  # lines: no digit has so many
 _OWN = 0.3  # of a line: strokes cross it in no more than the rest
@@ -190,7 +189,10 @@ def _is_through(start: int, extent: int, length: int) -> bool:
 
 
 def _lines(mask: Mask) -> list[tuple[Mask, int]]:
-    """Return the level lines through a mask [h, w], each with its side: 0 top, 1 bottom, -1 neither."""
+    """Return the level lines through a mask [h, w], each with its side: 0 top, 1 bottom, -1 neither.
+
+    In the middle they run off the picture: what ends before is the stem of a digit that was cut out tightly.
+    """
     height, width = mask.shape
     tilt = max(1, round(_TILT * width))
     thick = cv2.dilate(mask, np.ones((2 * tilt + 1, 1), np.uint8))
@@ -202,7 +204,7 @@ def _lines(mask: Mask) -> list[tuple[Mask, int]]:
     for label, (x, y, w, h, area) in enumerate(stats[1:].tolist(), 1):
         middle = y + h / 2
         side = 0 if middle < _NEAR * height else 1 if middle > (1 - _NEAR) * height else -1
-        margin = width * (_MARGIN if side < 0 else _NEAR)
+        margin = 0 if side < 0 else _NEAR * width
         through = x <= margin and x + w >= width - margin
         if not through or area / w > 2 * tilt + max(2, _RULE_WIDTH * max(height, width)):
             continue

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
 from batch_classify.ink import Grey
+from batch_classify.preprocess import preprocess
 from batch_classify.rules import without_faint_rules, without_rules
 from train.generator import Pen, draw_digit
 
@@ -68,6 +70,20 @@ def test_a_pale_rule_across_a_mask_goes() -> None:
     mask = (ink > 40).astype(np.uint8)
     left = without_rules(mask, ink)
     assert (left[:, :20] == 0).all() and left.sum() > 0.9 * (ink_of(8, 100) > 40).sum()
+
+
+@pytest.mark.parametrize("gap", [1, 2])
+def test_a_pale_stem_that_ends_before_the_picture_stays(gap: int) -> None:
+    """Of a 4 that was cut out tightly, the stem is paler than the bar and nearly as long as the picture."""
+    ink = np.zeros((28, 28), np.uint8)
+    ink[16:18, 4:24] = 220
+    ink[gap : 28 - gap, 17] = 120
+    mask = (ink > 0).view(np.uint8)
+    assert without_rules(mask, ink) is mask
+    prepared = preprocess(255 - ink)
+    assert prepared.clean and cv2.countNonZero(prepared.image[:8]) and cv2.countNonZero(prepared.image[-8:])
+    ink[:, 17] = 120
+    assert not without_rules((ink > 0).view(np.uint8), ink)[:12].any()
 
 
 def test_a_broad_stroke_is_no_rule() -> None:

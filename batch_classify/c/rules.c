@@ -139,7 +139,7 @@ static int has_line(const u8 *mask, int height, int width, Run *runs) {
             Box box;
             int area = measured(runs, many, at, &box);
             double middle = box.y + box.height / 2.0;
-            double margin = width * (middle < 0.15 * height || middle > 0.85 * height ? 0.15 : 0.06);
+            double margin = middle < 0.15 * height || middle > 0.85 * height ? 0.15 * width : 0;
             int through = box.x <= margin && box.x + box.width >= width - margin;
             if (through && area / (double)box.width <= 2 * tilt + fmax(2, 0.05 * max(height, width))) return 1;
         }
