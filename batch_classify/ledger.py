@@ -30,7 +30,7 @@ from batch_classify.row import Reason
 from batch_classify.stamp import Stamp
 
 _WAL = 8000  # pages of 4 KiB before they go into the file itself; SQLite's 1000 took 1.4 times as long
-_TOGETHER = 256  # rows a statement; other threads run during one, and after each it waits for them
+_TOGETHER = 64  # rows a statement; other threads run during one, and after each it waits for them
 _PATIENCE = 30.0  # seconds, for somebody who looks into the file
 _OF_THE_PLACE = frozenset(
     {
@@ -222,13 +222,16 @@ class Ledger:
 
     def _put(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
         """Write rows, of which a later one takes an earlier one's place: a content may come twice."""
-        for at in range(0, len(rows), _TOGETHER):
-            some = rows[at : at + _TOGETHER]
-            row = f"({', '.join('?' * len(some[0]))})"
-            self._connection.execute(
-                f"INSERT OR REPLACE INTO {table} VALUES {', '.join([row] * len(some))}",
-                [value for row_ in some for value in row_],
-            )
+        if not rows:
+            return
+        insert = f"INSERT OR REPLACE INTO {table} VALUES "
+        row = f"({', '.join('?' * len(rows[0]))})"
+        whole = len(rows) // _TOGETHER * _TOGETHER
+        for at in range(0, whole, _TOGETHER):
+            values = [value for some in rows[at : at + _TOGETHER] for value in some]
+            self._connection.execute(insert + ", ".join([row] * _TOGETHER), values)
+        # Not by another long statement for each number of rows: Python would keep them all, of 0.4 MB each.
+        self._connection.executemany(insert + row, rows[whole:])
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
