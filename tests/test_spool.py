@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_classify.report.card import Card, jpeg_of, thumbnail, thumbnail_of, width_of
-from batch_classify.report.spool import Entry, Spool, row_values
+from batch_classify.report.spool import Spool, places, row_values
 from batch_classify.row import Reason, Row, Status
 
 SHARES = (0.01, 0.99, *[0.0] * 8)
@@ -36,14 +35,14 @@ SCAN = np.full((60, 40), 200, np.uint8)
 SEEN = np.eye(28, dtype=np.uint8) * 255
 
 
-def rows(entries: Sequence[Entry]) -> list[Any]:
+def rows(spool: Spool) -> list[Any]:
     """Return what the page gets of rows."""
-    return [json.loads(entry.row) for entry in entries]
+    return [json.loads(row) for row in spool.rows(spool.entries())]
 
 
 def files(spool: Spool) -> list[tuple[str, str]]:
     """Return file and status of what is kept, in order."""
-    return [tuple(row[0:3:2]) for row in rows(spool.entries())]
+    return [tuple(row[0:3:2]) for row in rows(spool)]
 
 
 def names(rows: list[Row]) -> list[tuple[str, str]]:
@@ -58,7 +57,7 @@ def test_the_most_urgent_come_first(tmp_path_factory: pytest.TempPathFactory, ar
         for row in arrived:
             spool.offer(Card(row, None, None))
         assert files(spool) == names(URGENT + SETTLED)
-        assert [entry.settled for entry in spool.entries()] == [False] * 5 + [True] * 4
+        assert spool.entries()["settled"].tolist() == [False] * 5 + [True] * 4
 
 
 def test_equals_stay_as_they_came(tmp_path: Path) -> None:
@@ -90,11 +89,11 @@ def test_a_card_comes_back(tmp_path: Path) -> None:
     row = Row("=7.png", 3, Status.OK, None, "", 7, 0.98765432, 1, 0.01, 40, 60, "ab")
     with Spool(tmp_path) as spool:
         spool.offer(Card(row, SCAN, SEEN))
-        (entry,) = spool.entries()
-        assert rows([entry]) == [["./=7.png", 3, "ok", None, 7, 0.987654, 1, 0.01, 40, 60, "ab", ""]]
-        scan = cv2.imdecode(np.frombuffer(spool.scan(entry), np.uint8), cv2.IMREAD_GRAYSCALE)
+        (place,) = places(spool.entries())
+        assert rows(spool) == [["./=7.png", 3, "ok", None, 7, 0.987654, 1, 0.01, 40, 60, "ab", ""]]
+        scan = cv2.imdecode(np.frombuffer(spool.scan(place), np.uint8), cv2.IMREAD_GRAYSCALE)
         assert scan.shape == SCAN.shape and abs(int(scan.mean()) - 200) < 3
-        assert (spool.seen(entry) == SEEN).all()
+        assert (spool.seen(place) == SEEN).all()
         assert list(tmp_path.iterdir()) == []
 
 
@@ -105,10 +104,10 @@ def test_copies_share_their_pictures(tmp_path: Path) -> None:
         spool.offer(Card(row, SCAN, SEEN))
         spool.offer(Card(row._replace(file="b.png"), None, None, lambda: pytest.fail("fetched")))
         spool.offer(Card(row._replace(file="c.png", page=2), None, None, lambda: (SCAN, SEEN // 2)))
-        first, second, other = spool.entries()
-        assert first.pictures == second.pictures
+        first, second, other = places(spool.entries())
+        assert first == second
         assert (spool.seen(other) == SEEN // 2).all()
-        one, two, three = rows([first, second, other])
+        one, two, three = rows(spool)
         assert [one[0], two[0], three[0]] == ["a.png", "b.png", "c.png"]
         assert one[1:] == two[1:]
 
@@ -120,7 +119,7 @@ def test_a_copy_that_could_not_be_read_shares_nothing(tmp_path: Path) -> None:
     with Spool(tmp_path) as spool:
         spool.offer(Card(row, SCAN, SEEN))
         spool.offer(Card(failed, None, None))
-        assert [entry.pictures.seen for entry in spool.entries()] == [784, 0]
+        assert [place.seen for place in places(spool.entries())] == [784, 0]
 
 
 def test_a_human_answer_brings_along_what_the_model_said() -> None:
@@ -137,7 +136,7 @@ def test_scans_that_nobody_needs_stay_out_of_a_large_page(tmp_path: Path) -> Non
             spool.offer(Card(Row(f"{number}", None, Status.OK, label=1, confidence=0.9), SCAN, SEEN))
         assert not spool.has_settled_scans()
         spool.offer(Card(URGENT[0], SCAN, SEEN))
-        assert spool.entries()[0].pictures.scan > 0
+        assert places(spool.entries())[0].scan > 0
 
 
 @pytest.mark.parametrize("name", [os.fsdecode(b"caf\xe9"), "\u202egnp", "</script>"])
@@ -145,7 +144,7 @@ def test_any_name_is_valid_json(tmp_path: Path, name: str) -> None:
     """A row is ASCII, whatever the file and the decoder's message hold."""
     with Spool(tmp_path) as spool:
         spool.offer(Card(Row(name, None, Status.ERROR, Reason.UNREADABLE, "\ud800" + name), None, None))
-        assert spool.entries()[0].row.isascii()
+        assert spool.rows(spool.entries())[0].isascii()
 
 
 @pytest.mark.parametrize(

@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import base64
 import json
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import takewhile
 from math import ceil
-from operator import attrgetter
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from batch_classify.decode import Grey
 from batch_classify.pool import cpu_count
 from batch_classify.preprocess import SIDE
-from batch_classify.report.spool import Entry, Place, Spool, by_urgency
+from batch_classify.report.spool import Entries, Place, Spool, by_urgency, places
 
 PAGE_BYTES = 40_000_000
 SHEET_COLUMNS = 16
@@ -66,22 +64,21 @@ def blocks(spool: Spool, page_bytes: int = PAGE_BYTES) -> Iterator[Block]:
     content share their pictures.
     """
     entries = spool.entries()
-    left = page_bytes - _TEMPLATE - sum(len(entry.row) + 12 for entry in entries)
-    first_settled = bisect_left(entries, True, key=attrgetter("settled"))
-    urgent, settled = _distinct(entries[:first_settled]), _distinct(entries[first_settled:])
-    scans, left = _scans_that_fit([entry for entry in urgent if entry.pictures.scan], left)
-    room = left + sum(_cost(entry.pictures.scan) for entry in scans)
-    seen, left = _seen_that_fit(spool, [entry for entry in urgent if entry.pictures.seen], left)
-    by_chance = sorted(
-        (entry for entry in settled if entry.pictures.seen), key=attrgetter("lot"), reverse=True
-    )
+    left = page_bytes - _TEMPLATE - int((entries["length"] + 12).sum())
+    urgent, settled = (_distinct(entries[entries["settled"] == is_settled]) for is_settled in (False, True))
+    scans, left = _scans_that_fit(urgent[urgent["scan"] > 0], left)
+    room = left + int(_cost(scans["scan"]).sum())
+    seen, left = _seen_that_fit(spool, urgent[urgent["seen"] > 0], left)
+    by_chance = settled[settled["seen"] > 0]
+    by_chance = by_chance[np.argsort(-by_chance["lot"])]
     sample, left = _seen_that_fit(spool, by_chance, left)
     # As the contact sheet shows them, so that a screen of it needs few sheets.
-    seen += sorted(by_urgency(sample), key=attrgetter("label"))
+    sample = by_urgency(sample)
+    seen = np.concatenate([seen, sample[np.argsort(sample["label"], kind="stable")]])
     if spool.has_settled_scans():
-        others = [entry for entry in settled if entry.pictures.scan]
+        others = settled[settled["scan"] > 0]
         if _estimated(spool, others) <= min(left, _SETTLED_SCANS):
-            scans += others
+            scans = np.concatenate([scans, others])
     for text in _albums(spool, scans):
         room -= len(text)
         yield Block("scans", text)
@@ -92,80 +89,84 @@ def blocks(spool: Spool, page_bytes: int = PAGE_BYTES) -> Iterator[Block]:
             break
         yield Block("sheet", text)
         drawn += _SHEET
-    seen = seen[:drawn]
-    scan_of = {entry.pictures: place for place, entry in enumerate(scans)}
-    seen_of = {entry.pictures: place for place, entry in enumerate(seen)}
-    for chunk in _chunks(entries, _ROWS):
-        rows = b",".join([entry.row for entry in chunk]).decode("ascii")
-        pictures = {
-            "scan": [scan_of.get(entry.pictures, -1) for entry in chunk],
-            "seen": [seen_of.get(entry.pictures, -1) for entry in chunk],
-        }
-        yield Block("rows", Markup(f'{{"rows":[{_harmless(rows)}],{json_text(pictures)[1:]}'))
+    pictures = {"scan": _found_in(scans, entries), "seen": _found_in(seen[:drawn], entries)}
+    for at in range(0, len(entries), _ROWS):
+        rows = b",".join(spool.rows(entries[at : at + _ROWS])).decode("ascii")
+        part = {kind: found[at : at + _ROWS].tolist() for kind, found in pictures.items()}
+        yield Block("rows", Markup(f'{{"rows":[{_harmless(rows)}],{json_text(part)[1:]}'))
 
 
-def _distinct(entries: Iterable[Entry]) -> list[Entry]:
-    """Return the first entry of all that share their pictures."""
-    firsts: dict[Place, Entry] = {}
-    for entry in entries:
-        firsts.setdefault(entry.pictures, entry)
-    return list(firsts.values())
+def _distinct(entries: Entries) -> Entries:
+    """Return the first entry of all that share their pictures, where they have any."""
+    entries = entries[entries["scan"] + entries["seen"] > 0]
+    return entries[np.sort(np.unique(entries["start"], return_index=True)[1])]
 
 
-def _chunks(entries: Sequence[Entry], size: int) -> Iterator[Sequence[Entry]]:
-    return (entries[at : at + size] for at in range(0, len(entries), size))
+def _found_in(chosen: Entries, entries: Entries) -> NDArray[np.int64]:
+    """Return for each entry, [n], which of the chosen ones shares its pictures, or -1."""
+    if not len(chosen):
+        return np.full(len(entries), -1)
+    order = np.argsort(chosen["start"])
+    starts = chosen["start"][order]
+    place = np.minimum(np.searchsorted(starts, entries["start"]), len(starts) - 1)
+    shared = (starts[place] == entries["start"]) & (entries["scan"] + entries["seen"] > 0)
+    return np.where(shared, order[place], -1)
 
 
-def _scans_that_fit(entries: Sequence[Entry], left: int) -> tuple[list[Entry], int]:
+def _chunks(entries: Entries, size: int) -> Iterator[list[Place]]:
+    return (places(entries[at : at + size]) for at in range(0, len(entries), size))
+
+
+def _scans_that_fit(entries: Entries, left: int) -> tuple[Entries, int]:
     """Return as many of the entries, from the first on, as have room for their scans, and the room left."""
-    ends = np.cumsum([_cost(entry.pictures.scan) for entry in entries], dtype=np.int64).tolist()
-    count = sum(1 for _ in takewhile(lambda end: end <= left, ends))
-    return list(entries[:count]), left - (ends[count - 1] if count else 0)
+    ends = np.cumsum(_cost(entries["scan"]))
+    count = int(np.count_nonzero(ends <= left))
+    return entries[:count], left - (int(ends[count - 1]) if count else 0)
 
 
-def _seen_that_fit(spool: Spool, entries: Sequence[Entry], left: int) -> tuple[list[Entry], int]:
+def _seen_that_fit(spool: Spool, entries: Entries, left: int) -> tuple[Entries, int]:
     """Return as many of the entries as have room for what the model saw of them, and the room left.
 
     A sheet of some from all over them tells what one takes.
     """
     some = entries[:: max(1, len(entries) // _SHEET)][:_SHEET]
-    if not some:
-        return [], left
+    if not len(some):
+        return some, left
     each = _MARGIN * sum(len(text) for text in _sheets(spool, some)) / len(some)
     count = min(len(entries), max(0, int(left / each)))
-    return list(entries[:count]), left - ceil(count * each)
+    return entries[:count], left - ceil(count * each)
 
 
-def _sheets(spool: Spool, entries: Sequence[Entry]) -> Iterator[Markup]:
+def _sheets(spool: Spool, entries: Entries) -> Iterator[Markup]:
     """Yield sheets of what the model saw, 256 to each, as base64 of a PNG."""
 
-    def drawn(chunk: Sequence[Entry]) -> Markup:
-        return Markup(base64.b64encode(sheet([spool.seen(entry) for entry in chunk])).decode())
+    def drawn(chunk: Sequence[Place]) -> Markup:
+        return Markup(base64.b64encode(sheet([spool.seen(place) for place in chunk])).decode())
 
     with ThreadPoolExecutor(cpu_count()) as pool:  # OpenCV compresses without holding the others up
         yield from pool.map(drawn, _chunks(entries, _SHEET))
 
 
-def _estimated(spool: Spool, entries: Sequence[Entry]) -> float:
+def _estimated(spool: Spool, entries: Entries) -> float:
     """Return the bytes in the page of the scans of some entries, by a sample from all over them."""
     some = entries[:: max(1, len(entries) // _SCANS)]
     return _MARGIN * len(entries) * sum(len(text) for text in _albums(spool, some)) / max(1, len(some))
 
 
-def _albums(spool: Spool, entries: Sequence[Entry]) -> Iterator[Markup]:
+def _albums(spool: Spool, entries: Entries) -> Iterator[Markup]:
     """Yield scans, 64 to each, as a list of base64 of JPEGs, in which nothing needs an escape."""
 
-    def bound(chunk: Sequence[Entry]) -> Markup:
-        scans = '","'.join(base64.b64encode(spool.scan(entry)).decode() for entry in chunk)
+    def bound(chunk: Sequence[Place]) -> Markup:
+        scans = '","'.join(base64.b64encode(spool.scan(place)).decode() for place in chunk)
         return Markup(f'["{scans}"]')
 
     with ThreadPoolExecutor(cpu_count()) as pool:
         yield from pool.map(bound, _chunks(entries, _SCANS))
 
 
-def _cost(length: int) -> int:
+def _cost(lengths: NDArray[np.integer]) -> NDArray[np.int64]:
     """Return the bytes in the page of so many bytes as base64, with quotes and a comma."""
-    return (length + 2) // 3 * 4 + 3
+    return (lengths.astype(np.int64) + 2) // 3 * 4 + 3
 
 
 def sheet(pictures: Sequence[Grey]) -> bytes:

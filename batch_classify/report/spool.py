@@ -1,4 +1,4 @@
-"""The cards of a run until the page is written: pictures on disk, so that memory holds little of each card.
+"""The cards of a run until the page is written: rows and pictures on disk, and little of each in memory.
 
 Knows which row is more urgent than another, and which rows stay out of a page that would get too large; not
 what a page looks like.
@@ -6,11 +6,11 @@ what a page looks like.
 
 from __future__ import annotations
 
-import heapq
 import json
 import os
-from collections.abc import Iterable, Sequence
-from operator import attrgetter
+import struct
+from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import TracebackType
@@ -18,6 +18,7 @@ from typing import NamedTuple, Self
 from zlib import crc32
 
 import numpy as np
+from numpy.typing import NDArray
 
 from batch_classify.corrections import is_suspect
 from batch_classify.decode import Grey
@@ -29,11 +30,40 @@ from batch_classify.row import Row, Status
 MOST_ROWS = 100_000
 """Above so many rows, the page holds those that need a human and a random sample of the rest."""
 _MOST_SETTLED_SCANS = 64_000_000  # bytes; more scans of rows that need nobody stay out
+_SLACK = 1.25  # times so many rows are in the sample before it is cut down to them
 _BUFFER = 2**20  # bytes; a call to the system for each picture would cost more than the picture
 _COMPACT = json.JSONEncoder(separators=(",", ":"))
 _MOST_SHARED = 2**15  # pages whose copies are told; begun anew when full, for memory's sake
 _URGENT = [Status.REVIEW, Status.REJECTED, Status.REVIEWED, Status.ERROR]  # reviewed: if suspect
 _SETTLED = [Status.DEFERRED, Status.OK, Status.REVIEWED]
+
+
+ENTRY = np.dtype(
+    [
+        ("lot", "<i8"),
+        ("settled", "?"),
+        ("rank", "<i1"),
+        ("label", "<i1"),
+        ("confidence", "<f8"),
+        ("number", "<i8"),
+        ("row", "<i8"),
+        ("length", "<i4"),
+        ("start", "<i8"),
+        ("scan", "<i4"),
+        ("seen", "<i4"),
+        ("width", "<i2"),
+    ]
+)
+"""What is known of a card in the spool.
+
+`lot` is a random number, but the same for the same scan; the highest ones are a fair sample. `settled` is
+whether the row needs no human, `rank` the place of its status among the others, `label` its digit or -1, and
+`number` how many cards were offered before. `row` and `length` tell where its row lies, and the others are
+its `Place`.
+"""
+Entries = NDArray[np.void]
+"""Some of them, ENTRY [n]."""
+_packed = struct.Struct("<q?bbdqqiqiih").pack  # the same
 
 
 class Place(NamedTuple):
@@ -45,55 +75,44 @@ class Place(NamedTuple):
     start: int
     scan: int
     seen: int
-    width: int | None = None
+    width: int = 0
 
 
-class Entry(NamedTuple):
-    """A card in the spool: its row as JSON, see `row_values`, and where its pictures lie.
-
-    `lot` is a random number, but the same for the same scan; the highest ones are a fair sample. It comes
-    first, so that a heap has on top what a sample drops first. `settled` is whether the row needs no human.
-    """
-
-    lot: int
-    settled: bool
-    rank: int
-    confidence: float
-    number: int
-    label: int
-    row: bytes
-    pictures: Place
+def places(entries: Entries) -> list[Place]:
+    """Return where the pictures of entries lie."""
+    return [Place(*place) for place in entries[[*Place._fields]].tolist()]
 
 
-def by_urgency(entries: Iterable[Entry]) -> list[Entry]:
-    """Return entries that all are settled, or all not, the most urgent first; equals as they came.
+def by_urgency(entries: Entries) -> Entries:
+    """Return entries that all are settled, or all not, the most urgent first; equals as they came."""
+    return entries[np.lexsort((entries["number"], entries["confidence"], entries["rank"]))]
 
-    Sorted by one number after the other, which takes a third of the time of a sort by all together.
-    """
-    return sorted(
-        sorted(sorted(entries, key=attrgetter("number")), key=attrgetter("confidence")),
-        key=attrgetter("rank"),
-    )
+
+def _highest(entries: Entries, count: int) -> Entries:
+    """Return so many of the entries, those with the highest lots, in their order."""
+    return entries[np.sort(np.argpartition(-entries["lot"], count - 1)[:count])] if count else entries[:0]
 
 
 class Spool:
     """The cards offered, up to `most_rows` of them and every one that needs a human.
 
-    Cards of one content have their pictures together. The file that holds them in `folder` has no name, and
-    goes when the spool is closed.
+    Cards of one content have their pictures together. The files in `folder` have no names, and go when the
+    spool is closed.
     """
 
     def __init__(
         self, folder: Path, most_rows: int = MOST_ROWS, most_settled_scans: int = _MOST_SETTLED_SCANS
     ) -> None:
-        self._file = TemporaryFile(buffering=_BUFFER, dir=folder)  # noqa: SIM115 - closed with the spool
-        self._urgent: list[Entry] = []
-        self._settled: list[Entry] = []  # a heap, once there are more than `most_rows`
+        self._pictures = TemporaryFile(buffering=_BUFFER, dir=folder)  # noqa: SIM115 - closed with the spool
+        self._rows = TemporaryFile(buffering=_BUFFER, dir=folder)  # noqa: SIM115 - likewise
+        self._text = b""  # all rows, when it comes to the page
+        self._urgent, self._settled = bytearray(), bytearray()  # ENTRY each
         self._shared: dict[tuple[str, int | None, Status], tuple[str, Place]] = {}
         self._most_rows = most_rows
+        self._least_lot = -inf if most_rows else inf  # a settled row has more, or the sample goes without
         self._room = most_settled_scans
         self._offered = 0
-        self._end = 0
+        self._rows_end = self._pictures_end = 0
 
     def __enter__(self) -> Self:
         return self
@@ -104,10 +123,12 @@ class Spool:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._file.close()
+        self._pictures.close()
+        self._rows.close()
 
     def __len__(self) -> int:
-        return max(len(self._urgent), min(self._most_rows, len(self._urgent) + len(self._settled)))
+        urgent, settled = (len(kept) // ENTRY.itemsize for kept in (self._urgent, self._settled))
+        return max(urgent, min(self._most_rows, urgent + settled))
 
     def offer(self, card: Card) -> None:
         """Keep the card, unless it needs no human and the sample goes without it."""
@@ -116,44 +137,49 @@ class Spool:
         lot = _lot(row)
         self._offered += 1
         if not settled:
-            self._urgent.append(self._written(card, lot, _URGENT.index(row.status), settled=False))
-        elif len(self._settled) < self._most_rows:
-            self._settled.append(self._written(card, lot, _SETTLED.index(row.status), settled=True))
-            if len(self._settled) == self._most_rows:
-                heapq.heapify(self._settled)
-        elif self._settled and lot > self._settled[0].lot:
-            entry = self._written(card, lot, _SETTLED.index(row.status), settled=True)
-            heapq.heappushpop(self._settled, entry)
+            self._urgent += self._written(card, lot, _URGENT.index(row.status), settled=False)
+        elif lot > self._least_lot:
+            self._settled += self._written(card, lot, _SETTLED.index(row.status), settled=True)
+            if len(self._settled) > _SLACK * self._most_rows * ENTRY.itemsize:
+                sample = _highest(np.frombuffer(self._settled, ENTRY), self._most_rows)
+                self._least_lot = int(sample["lot"].min())
+                self._settled = bytearray(sample.view(np.uint8))
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> Entries:
         """Return what is kept, the most urgent first; its parts can then be read, by several threads too.
 
         Those that need a human: answers to check, the least sure first; rejected ones; a human's answers that
         the model contradicts; what could not be read. Then the rest, the least sure first.
         """
-        self._file.flush()
-        room = max(0, self._most_rows - len(self._urgent))
-        settled = self._settled
+        self._pictures.flush()
+        self._rows.flush()
+        self._text = os.pread(self._rows.fileno(), self._rows_end, 0)
+        urgent, settled = np.frombuffer(self._urgent, ENTRY), np.frombuffer(self._settled, ENTRY)
+        room = max(0, self._most_rows - len(urgent))
         if len(settled) > room:
-            settled = heapq.nlargest(room, settled)
-        return by_urgency(self._urgent) + by_urgency(settled)
+            settled = _highest(settled, room)
+        return np.concatenate([by_urgency(urgent), by_urgency(settled)])
+
+    def rows(self, entries: Entries) -> list[bytes]:
+        """Return the rows of entries as JSON, see `row_values`."""
+        starts, lengths = entries["row"].tolist(), entries["length"].tolist()
+        return [self._text[start : start + length] for start, length in zip(starts, lengths, strict=True)]
 
     def has_settled_scans(self) -> bool:
         """Whether the scans of the rows that need no human were few enough to be kept."""
         return self._room >= 0
 
-    def scan(self, entry: Entry) -> bytes:
+    def scan(self, place: Place) -> bytes:
         """Return the scan as JPEG."""
-        start, length, _, width = entry.pictures
-        return jpeg_of(thumbnail_of(self._read(start, length), width))
+        return jpeg_of(thumbnail_of(self._read(place.start, place.scan), place.width))
 
-    def seen(self, entry: Entry) -> Grey:
+    def seen(self, place: Place) -> Grey:
         """Return what the model saw, uint8 [28, 28]."""
-        start, scan, seen, _ = entry.pictures
-        data = self._read(start + scan, seen)
+        data = self._read(place.start + place.scan, place.seen)
         return np.frombuffer(data, np.uint8).reshape(SIDE, SIDE)
 
-    def _written(self, card: Card, lot: int, rank: int, *, settled: bool) -> Entry:
+    def _written(self, card: Card, lot: int, rank: int, *, settled: bool) -> bytes:
+        """Write a card, and return its ENTRY."""
         row = card.row
         # What shows a picture says the same of its copies, under other names.
         page = row.sha256, row.page, row.status
@@ -166,26 +192,29 @@ class Spool:
                 self._shared[page] = parts
         rest, place = parts
         text = f"[{_COMPACT.encode(to_cell(row.file))},{rest}".encode("ascii")
+        self._rows.write(text)
+        at, self._rows_end = self._rows_end, self._rows_end + len(text)
         label = -1 if row.label is None else row.label
-        return Entry(lot, settled, rank, row.confidence or 0.0, self._offered, label, text, place)
+        told = lot, settled, rank, label, row.confidence or 0.0, self._offered
+        return _packed(*told, at, len(text), *place)
 
     def _parts(self, card: Card, *, settled: bool) -> tuple[str, Place]:
         """Return a row as JSON but for its file, and write its pictures."""
         scan, seen = card.pictures()
-        data, width = b"", None
+        data, width = b"", 0
         if scan is not None and not settled:
             data = jpeg_of(scan)
         elif scan is not None and self._room >= 0:  # for most pages in vain, so pixels are not compressed yet
-            data, width = scan.tobytes(), width_of(scan)
+            data, width = scan.tobytes(), width_of(scan) or 0
             self._room -= len(data)
         shown = b"" if seen is None else seen.tobytes()
-        place = Place(self._end, len(data), len(shown), width)
-        self._file.writelines((data, shown))
-        self._end += len(data) + len(shown)
+        place = Place(self._pictures_end, len(data), len(shown), width)
+        self._pictures.writelines((data, shown))
+        self._pictures_end += len(data) + len(shown)
         return _COMPACT.encode(row_values(card.row)[1:])[1:], place
 
     def _read(self, start: int, length: int) -> bytes:
-        return os.pread(self._file.fileno(), length, start)
+        return os.pread(self._pictures.fileno(), length, start)
 
 
 def row_values(row: Row) -> Sequence[str | int | float | None]:
