@@ -152,8 +152,8 @@ class Spool:
         the model contradicts; what could not be read. Then the rest, the least sure first.
         """
         self._pictures.flush()
-        self._rows.flush()
-        self._text = os.pread(self._rows.fileno(), self._rows_end, 0)
+        self._rows.seek(0)
+        self._text = self._rows.read()
         urgent, settled = np.frombuffer(self._urgent, ENTRY), np.frombuffer(self._settled, ENTRY)
         room = max(0, self._most_rows - len(urgent))
         if len(settled) > room:
