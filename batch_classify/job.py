@@ -9,9 +9,8 @@ import errno
 import os
 import platform
 import time
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -21,11 +20,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from batch_classify.beside import ahead, keeping, timed
+from batch_classify.cards import BATCH, cards_of, shown, ways_of, with_copies
 from batch_classify.classifier import Classifier
 from batch_classify.corrections import Corrections, read_corrections
-from batch_classify.decide import Prediction
 from batch_classify.decode import DECODING, quiet
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.explain import explain
@@ -35,9 +33,9 @@ from batch_classify.ledger import Edition, Ledger
 from batch_classify.memory import Memory
 from batch_classify.model import PRECISION
 from batch_classify.pool import cpu_count
-from batch_classify.prepare import Known, Page, Prepared
+from batch_classify.prepare import Known
 from batch_classify.preprocess import VERSION
-from batch_classify.report.card import THUMBNAILS, Card, Pictures
+from batch_classify.report.card import THUMBNAILS, Card
 from batch_classify.report.lines import Lines
 from batch_classify.report.pack import PAGE_BYTES
 from batch_classify.report.page import write_page
@@ -57,11 +55,8 @@ if TYPE_CHECKING:
 TABLE, PAGE = "predictions.csv", "report.html"
 LINES, SHARDS = "predictions.jsonl", "predictions.parquet"
 EXPLANATIONS = "explain"
-BATCH = {"cpu": 64, "cuda": 512}
-"""Files a batch, by device."""
 MOST = 512
 """Files a batch of a large folder; on a CPU, small ones cost 9 µs less each than 64 at a time."""
-_MOMENT = 0.1  # seconds; workers know of a content when it is kept, and should soon
 _PACKAGES = ("batch-classify", "jinja2", "numpy", "onnxruntime", "opencv-python", "pillow")
 _REASONS = {
     errno.EACCES: Reason.PERMISSION_DENIED,
@@ -212,7 +207,7 @@ def run(
         ):
             for found in batches:
                 cards = corrected(found, answers)
-                with _timed(seconds, "write"):
+                with timed(seconds, "write"):
                     for card in cards:
                         table.write(card.row)
                         for copy in copies:
@@ -223,7 +218,7 @@ def run(
                             if report.settled or len(spool) < MOST_ROWS:
                                 spool.offer(card)
                 if report.explain:
-                    with _timed(seconds, "explain"), quiet():
+                    with timed(seconds, "explain"), quiet():
                         for card in cards:
                             if card.row.status in report.explain and card.pictures()[0] is not None:
                                 explain(candidates.root, card.row, folder / EXPLANATIONS)
@@ -328,16 +323,17 @@ def classify(
         answered=memory,
     )
     empty = True
-    with closing(_ahead(batches, classifier, seconds)) as answered, _keeping(ledger, seconds) as keep:
+    show = partial(shown, classifier=classifier)
+    with closing(ahead(batches, show, seconds)) as answered, keeping(ledger, seconds) as keep:
         for pages, read in answered:
             # What has no hash could not be read: see whether the folder is there before all becomes rows.
             if not all(page.sha256 for page in pages):
                 check_still_there(candidates, at_first)
             copies = [page for page in pages if isinstance(page, Known)]
             tally.ways.update(ways_of(read))
-            with _timed(seconds, "classify"):
-                new = _cards(read, classifier)
-                cards = _with_copies(pages, new, memory, ledger) if copies else new
+            with timed(seconds, "classify"):
+                new = cards_of(read, classifier)
+                cards = with_copies(pages, new, memory, ledger) if copies else new
                 if ledger and not ledger.fresh:
                     memory.keep([card.row for card in new])
             tally.remembered += len(cards) - sum(not page.stored for page in read)
@@ -346,73 +342,6 @@ def classify(
             yield cards
     check_still_there(candidates, at_first)
     yield from ending(candidates, empty)
-
-
-@contextmanager
-def _keeping(
-    ledger: Ledger | None, seconds: defaultdict[str, float]
-) -> Iterator[Callable[[Sequence[Prepared], Sequence[Known]], None]]:
-    """Give what has the ledger keep pages and copies, in a thread, at the latest when the context ends.
-
-    What comes within a moment goes into one transaction, since each writes many parts of the file anew.
-    """
-    pages, copies = list[Prepared](), list[Known]()
-    written: Future[None] | None = None
-    begun = time.perf_counter()
-
-    def wait() -> None:
-        with _timed(seconds, "remember"):
-            if written:
-                written.result()
-
-    def write() -> None:
-        nonlocal pages, copies, written, begun
-        wait()
-        if ledger:
-            written = thread.submit(ledger.keep, pages, copies)
-        pages, copies = [], []
-        begun = time.perf_counter()
-
-    def keep(more: Sequence[Prepared], more_copies: Sequence[Known]) -> None:
-        pages.extend(more)
-        copies.extend(more_copies)
-        if time.perf_counter() - begun > _MOMENT:
-            write()
-
-    with ThreadPoolExecutor(1) as thread:
-        try:
-            yield keep
-        finally:
-            write()
-            wait()
-
-
-def _ahead(
-    batches: Generator[list[Page], None, None], classifier: Classifier, seconds: defaultdict[str, float]
-) -> Generator[tuple[list[Page], list[Prepared]], None, None]:
-    """Yield the pages of each batch, and those of them that were read, once the network has seen these.
-
-    It sees a batch in a thread, while the caller is at the one before.
-    """
-    waiting = deque[tuple[list[Page], Future[list[Prepared]]]]()
-
-    def first() -> tuple[list[Page], list[Prepared]]:
-        pages, answered = waiting.popleft()
-        with _timed(seconds, "classify"):
-            return pages, answered.result()
-
-    with closing(batches), ThreadPoolExecutor(1) as network:
-        while True:
-            with _timed(seconds, "prepare"):
-                pages = next(batches, None)
-            if pages is None:
-                break
-            read = [page for page in pages if isinstance(page, Prepared)]
-            waiting.append((pages, network.submit(_answered, read, classifier)))
-            if len(waiting) > 1:
-                yield first()
-        while waiting:
-            yield first()
 
 
 def check_still_there(candidates: Scan | OneFile, at_first: tuple[int, int] | None) -> None:
@@ -447,76 +376,6 @@ def corrected(cards: Sequence[Card], answers: Corrections) -> list[Card]:
     return [
         card if row is card.row else card._replace(row=row) for card, row in zip(cards, rows, strict=True)
     ]
-
-
-def ways_of(pages: Sequence[Prepared]) -> Counter[str]:
-    """Count the pictures that went each way through `preprocess` in this run, see `Tally`."""
-    return Counter("short" if page.clean else "long" for page in pages if page.clean is not None)
-
-
-def answer(pages: Sequence[Prepared], classifier: Classifier) -> list[Card]:
-    """Return what the model says of prepared pages, for an engine that keeps no logits."""
-    return _cards(_answered(pages, classifier), classifier)
-
-
-def _answered(pages: Sequence[Prepared], classifier: Classifier) -> list[Prepared]:
-    """Show the network the pictures that it has not seen."""
-    new = [page.image for page in pages if page.image is not None and page.logits is None]
-    size = BATCH[classifier.model.device]  # more at a time would be no faster, and take more memory
-    parts = (np.array(new[at : at + size], np.uint8) for at in range(0, len(new), size))
-    logits = (row for part in parts for row in classifier.model.logits(part))
-    return [
-        page if page.image is None or page.logits is not None else page._replace(logits=next(logits))
-        for page in pages
-    ]
-
-
-def _cards(pages: Sequence[Prepared], classifier: Classifier) -> list[Card]:
-    shown = [(page.logits, page.reason) for page in pages if page.logits is not None]
-    logits = np.array([logits for logits, _ in shown], np.float32)
-    predictions = iter(classifier.decide(logits, [reason for _, reason in shown]) if shown else ())
-    return [
-        Card(_row(page, next(predictions) if page.logits is not None else None), page.thumbnail, page.image)
-        for page in pages
-    ]
-
-
-def _with_copies(
-    pages: Sequence[Prepared | Known], new: Sequence[Card], memory: Memory, ledger: Ledger | None
-) -> list[Card]:
-    """Return the cards of all pages in order: those that are new, and of copies those that the memory has."""
-    news = iter(new)
-    cards: list[Card] = []
-    for page in pages:
-        if isinstance(page, Known):
-            for first in memory.rows(page.sha256):
-                row = Row(page.file, *first[1:])
-                cards.append(Card(row, None, None, partial(_pictures, ledger, row)))
-        else:
-            cards.append(next(news))
-    return cards
-
-
-def _pictures(ledger: Ledger | None, row: Row) -> Pictures:
-    """Fetch the pictures of a row whose content the ledger has; none where it has been damaged meanwhile."""
-    pages = ledger.recall(row.file, row.sha256) if ledger else []
-    return next(((page.thumbnail, page.image) for page in pages if page.page == row.page), (None, None))
-
-
-def _row(page: Prepared, prediction: Prediction | None) -> Row:
-    row = Row(
-        page.file,
-        page.page,
-        Status.DEFERRED if page.reason is Reason.BEING_WRITTEN else Status.ERROR,
-        page.reason,
-        page.detail,
-        width=page.width,
-        height=page.height,
-        sha256=page.sha256,
-    )
-    if prediction is None:
-        return row
-    return prediction.on(row)
 
 
 @contextmanager
@@ -564,13 +423,6 @@ def _prune(results: Path, keep: int, warn: Callable[[str], None]) -> None:
         prune(results, keep)
     except OSError as error:
         warn(f"an old report cannot be deleted: {error}")
-
-
-@contextmanager
-def _timed(seconds: defaultdict[str, float], step: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    seconds[step] += time.perf_counter() - start
 
 
 def _settings(

@@ -19,8 +19,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from batch_classify import beside as beside_module
 from batch_classify import intake as intake_module
-from batch_classify import job as job_module
 from batch_classify import ledger as ledger_module
 from batch_classify import prepare as prepare_module
 from batch_classify.classifier import Classifier
@@ -109,7 +109,7 @@ class Doomed:
         # In this process, which ends with it. The same steps each time, however young the scans are and
         # however long it takes:
         prepare_module.COARSE = 0.0
-        job_module._MOMENT = 0.0
+        beside_module._MOMENT = 0.0
         ledger_module._opened = traced  # type: ignore[assignment]
         classifier = Classifier.load(self.model, "cpu")
         sys.addaudithook(step)

@@ -22,7 +22,7 @@ import pytest
 from PIL import Image
 
 import batch_classify
-from batch_classify import job
+from batch_classify import beside, job
 from batch_classify.classifier import Classifier
 from batch_classify.corrections import Correction, Corrections
 from batch_classify.errors import ExitCode, JobError
@@ -226,7 +226,7 @@ def test_copies_are_answered_like_the_first(
     classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     """Whatever is shared between files of one content, the table is that of a run that shares nothing."""
-    monkeypatch.setattr(job, "_MOMENT", 0.0)  # so that what is answered is known at once
+    monkeypatch.setattr(beside, "_MOMENT", 0.0)  # so that what is answered is known at once
     scans = tmp_path / "scans"
     scans.mkdir()
     for number in range(60):

@@ -27,22 +27,13 @@ from typing import Any
 
 import cv2
 
+from batch_classify.cards import BATCH, answer, ways_of
 from batch_classify.classifier import Classifier
 from batch_classify.decide import Thresholds
 from batch_classify.decode import Contents, quiet, read
 from batch_classify.engines import Setup
 from batch_classify.errors import ExitCode, JobError
-from batch_classify.job import (
-    BATCH,
-    Engine,
-    Work,
-    answer,
-    check_still_there,
-    edition_of,
-    ending,
-    identity,
-    ways_of,
-)
+from batch_classify.job import Engine, Work, check_still_there, edition_of, ending, identity
 from batch_classify.ledger import Edition
 from batch_classify.objects import Mark, ObjectScan, read_objects
 from batch_classify.packed import PACKED, members
