@@ -15,6 +15,7 @@ from batch_classify.ledger import Ledger
 from batch_classify.prepare import Known, Page, Prepared
 
 _MOMENT = 0.1  # seconds; workers know of a content when it is kept, and should soon
+
 Seconds = defaultdict[str, float]
 """How long each step kept the main thread."""
 

@@ -68,7 +68,7 @@ def with_copies(
 
 
 def ways_of(pages: Sequence[Prepared]) -> Counter[str]:
-    """Count the pictures that went each way through `preprocess` in this run, see `Tally`."""
+    """Count the pictures that went each way through `preprocess` in this run, see `job.Tally`."""
     return Counter("short" if page.clean else "long" for page in pages if page.clean is not None)
 
 

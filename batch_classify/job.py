@@ -56,7 +56,7 @@ TABLE, PAGE = "predictions.csv", "report.html"
 LINES, SHARDS = "predictions.jsonl", "predictions.parquet"
 EXPLANATIONS = "explain"
 MOST = 512
-"""Files a batch of a large folder; on a CPU, small ones cost 9 µs less each than 64 at a time."""
+"""Files a batch of a large folder, since a batch costs as much as some small files."""
 _PACKAGES = ("batch-classify", "jinja2", "numpy", "onnxruntime", "opencv-python", "pillow")
 _REASONS = {
     errno.EACCES: Reason.PERMISSION_DENIED,

@@ -230,7 +230,7 @@ class Ledger:
         for at in range(0, whole, _TOGETHER):
             values = [value for some in rows[at : at + _TOGETHER] for value in some]
             self._connection.execute(insert + ", ".join([row] * _TOGETHER), values)
-        # Not by another long statement for each number of rows: Python would keep them all, of 0.4 MB each.
+        # Not by another long statement for each number of rows: Python would keep each, with its last values.
         self._connection.executemany(insert + row, rows[whole:])
 
     @contextmanager

@@ -98,8 +98,13 @@ def blocks(spool: Spool, page_bytes: int = PAGE_BYTES) -> Iterator[Block]:
 
 def _distinct(entries: Entries) -> Entries:
     """Return the first entry of all that share their pictures, where they have any."""
-    entries = entries[entries["scan"] + entries["seen"] > 0]
+    entries = entries[_pictured(entries)]
     return entries[np.sort(np.unique(entries["start"], return_index=True)[1])]
+
+
+def _pictured(entries: Entries) -> NDArray[np.bool_]:
+    """Tell which entries have pictures; one without has the start of the next that has."""
+    return np.asarray((entries["scan"] > 0) | (entries["seen"] > 0))
 
 
 def _found_in(chosen: Entries, entries: Entries) -> NDArray[np.int64]:
@@ -109,7 +114,7 @@ def _found_in(chosen: Entries, entries: Entries) -> NDArray[np.int64]:
     order = np.argsort(chosen["start"])
     starts = chosen["start"][order]
     place = np.minimum(np.searchsorted(starts, entries["start"]), len(starts) - 1)
-    shared = (starts[place] == entries["start"]) & (entries["scan"] + entries["seen"] > 0)
+    shared = (starts[place] == entries["start"]) & _pictured(entries)
     return np.where(shared, order[place], -1)
 
 

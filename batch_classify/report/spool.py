@@ -38,32 +38,29 @@ _URGENT = [Status.REVIEW, Status.REJECTED, Status.REVIEWED, Status.ERROR]  # rev
 _SETTLED = [Status.DEFERRED, Status.OK, Status.REVIEWED]
 
 
-ENTRY = np.dtype(
-    [
-        ("lot", "<i8"),
-        ("settled", "?"),
-        ("rank", "<i1"),
-        ("label", "<i1"),
-        ("confidence", "<f8"),
-        ("number", "<i8"),
-        ("row", "<i8"),
-        ("length", "<i4"),
-        ("start", "<i8"),
-        ("scan", "<i4"),
-        ("seen", "<i4"),
-        ("width", "<i2"),
-    ]
-)
+_FIELDS = {
+    "lot": "q",
+    "settled": "?",
+    "rank": "b",
+    "label": "b",
+    "confidence": "d",
+    "row": "q",
+    "length": "i",
+    "start": "q",
+    "scan": "i",
+    "seen": "i",
+    "width": "h",
+}  # with the codes that struct and NumPy have in common
+_packed = struct.Struct("<" + "".join(_FIELDS.values())).pack
+ENTRY = np.dtype([(name, f"<{code}") for name, code in _FIELDS.items()])
 """What is known of a card in the spool.
 
 `lot` is a random number, but the same for the same scan; the highest ones are a fair sample. `settled` is
-whether the row needs no human, `rank` the place of its status among the others, `label` its digit or -1, and
-`number` how many cards were offered before. `row` and `length` tell where its row lies, and the others are
-its `Place`.
+whether the row needs no human, `rank` the place of its status among the others, and `label` its digit or -1.
+`row` and `length` tell where its row lies, a later one's further on, and the others are its `Place`.
 """
 Entries = NDArray[np.void]
 """Some of them, ENTRY [n]."""
-_packed = struct.Struct("<q?bbdqqiqiih").pack  # the same
 
 
 class Place(NamedTuple):
@@ -75,7 +72,7 @@ class Place(NamedTuple):
     start: int
     scan: int
     seen: int
-    width: int = 0
+    width: int
 
 
 def places(entries: Entries) -> list[Place]:
@@ -85,7 +82,7 @@ def places(entries: Entries) -> list[Place]:
 
 def by_urgency(entries: Entries) -> Entries:
     """Return entries that all are settled, or all not, the most urgent first; equals as they came."""
-    return entries[np.lexsort((entries["number"], entries["confidence"], entries["rank"]))]
+    return entries[np.lexsort((entries["row"], entries["confidence"], entries["rank"]))]
 
 
 def _highest(entries: Entries, count: int) -> Entries:
@@ -111,7 +108,6 @@ class Spool:
         self._most_rows = most_rows
         self._least_lot = -inf if most_rows else inf  # a settled row has more, or the sample goes without
         self._room = most_settled_scans
-        self._offered = 0
         self._rows_end = self._pictures_end = 0
 
     def __enter__(self) -> Self:
@@ -135,7 +131,6 @@ class Spool:
         row = card.row
         settled = row.status in _SETTLED and not is_suspect(row)
         lot = _lot(row)
-        self._offered += 1
         if not settled:
             self._urgent += self._written(card, lot, _URGENT.index(row.status), settled=False)
         elif lot > self._least_lot:
@@ -195,8 +190,7 @@ class Spool:
         self._rows.write(text)
         at, self._rows_end = self._rows_end, self._rows_end + len(text)
         label = -1 if row.label is None else row.label
-        told = lot, settled, rank, label, row.confidence or 0.0, self._offered
-        return _packed(*told, at, len(text), *place)
+        return _packed(lot, settled, rank, label, row.confidence or 0.0, at, len(text), *place)
 
     def _parts(self, card: Card, *, settled: bool) -> tuple[str, Place]:
         """Return a row as JSON but for its file, and write its pictures."""

@@ -43,26 +43,12 @@ def columns(probabilities: bool) -> tuple[str, ...]:
 
 def to_line(row: Row, probabilities: bool) -> str:
     r"""Write a row as its line of the CSV, `\n` included."""
-    reason = row.reason or ""
-    page = "" if row.page is None else row.page
-    label = "" if row.label is None else row.label
-    second_label = "" if row.second_label is None else row.second_label
-    width = "" if row.width is None else row.width
-    height = "" if row.height is None else row.height
-    more = f",{','.join(map(_share, _shares(row)))}" if probabilities else ""
-    return (
-        f"{quoted(to_cell(row.file))},{page},{label},{_share(row.confidence)},{row.status},{reason},"
-        f"{second_label},{_share(row.second_confidence)},{width},{height},{row.sha256}{more}\n"
-    )
-
-
-def _share(value: float | None) -> str:
-    return "" if value is None else f"{value:.6f}"
-
-
-def _shares(row: Row) -> tuple[float | None, ...]:
-    """Return the cells of the columns that tell all probabilities."""
-    return *(row.probabilities or [None] * 10), row.reject_score
+    file, *others = values(row, probabilities)
+    spelt = [
+        "" if value is None else f"{value:.6f}" if isinstance(value, float) else str(value)
+        for value in others
+    ]
+    return ",".join([quoted(str(file)), *spelt]) + "\n"
 
 
 def values(row: Row, probabilities: bool) -> list[str | int | float | None]:
@@ -80,7 +66,7 @@ def values(row: Row, probabilities: bool) -> list[str | int | float | None]:
         row.height,
         row.sha256 or None,
     ]
-    return [*cells, *_shares(row)] if probabilities else cells
+    return [*cells, *(row.probabilities or [None] * 10), row.reject_score] if probabilities else cells
 
 
 def quoted(text: str) -> str:
