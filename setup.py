@@ -13,7 +13,9 @@ from tempfile import TemporaryDirectory
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-SOURCES = [f"batch_classify/c/{name}.c" for name in ("clean", "fit", "ink", "paper", "pieces", "rules")]
+SOURCES = [
+    f"batch_classify/c/{name}.c" for name in ("clean", "fit", "gather", "ink", "paper", "pieces", "rules")
+]
 FLAGS = (
     *("-std=c11", "-O3", "-fno-math-errno", "-ffp-contract=off"),
     *("-Wall", "-Wextra", "-Werror"),

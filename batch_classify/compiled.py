@@ -78,6 +78,7 @@ _ARGUMENTS = {
     "steepest": _PLANE,
     "weigh": (c_void_p, c_int, c_void_p, c_int, c_int, c_void_p, c_void_p),
     "may_hold_faint_rules": _PLANE,
+    "gather": (c_int, c_void_p, c_int, c_int, c_void_p),
 }
 _C = load()
 
@@ -166,6 +167,17 @@ def weigh(
 def may_hold_faint_rules(ink: Plane) -> bool:
     """Whether `rules.without_faint_rules` may take something out of an ink plane."""
     return bool(_call(_C.may_hold_faint_rules, ink, *ink.shape))
+
+
+def gather(file: int, starts: NDArray[np.int64], length: int) -> Plane:
+    """Read pieces of an open file, uint8 [N, length], each from its start.
+
+    Raises OSError if one is cut short.
+    """
+    pieces = np.empty((len(starts), length), np.uint8)
+    if not _call(_C.gather, file, starts, len(starts), length, pieces):
+        raise OSError("what was written is not there to be read")
+    return pieces
 
 
 def _call(function: Any, *values: Any) -> Any:

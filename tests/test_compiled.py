@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tempfile import TemporaryFile
+
 import cv2
 import numpy as np
 import pytest
@@ -195,6 +197,25 @@ def test_a_view_is_as_good_as_a_copy(plane: Plane) -> None:
         assert compiled.separability(view) == compiled.separability(copy)
         assert compiled.may_hold_faint_rules(view) == compiled.may_hold_faint_rules(copy)
         assert compiled.edge(view) == compiled.edge(copy)
+
+
+@given(st.lists(st.integers(0, 900), max_size=30), st.integers(1, 100))
+def test_pieces_of_a_file_are_gathered(starts: list[int], length: int) -> None:
+    """Each from its start, in the order asked for, wherever the file's position is."""
+    data = np.random.default_rng(5).integers(0, 256, 1000, np.uint8)
+    with TemporaryFile() as file:
+        file.write(data.tobytes())
+        file.flush()
+        pieces = compiled.gather(file.fileno(), np.array(starts, np.int64), length)
+    assert pieces.shape == (len(starts), length)
+    for start, piece in zip(starts, pieces, strict=True):
+        assert np.array_equal(piece, data[start : start + length])
+
+
+def test_a_piece_that_is_not_there_is_an_error() -> None:
+    """A file that was cut short does not come as rubbish."""
+    with TemporaryFile() as file, pytest.raises(OSError, match="not there"):
+        compiled.gather(file.fileno(), np.array([0], np.int64), 10)
 
 
 def test_without_what_was_compiled_there_is_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,6 +126,6 @@ def test_nothing_ends_the_script() -> None:
 
 def test_a_sheet_that_is_not_full() -> None:
     """It has only the lines that it needs, and black cells at its end."""
-    image = cv2.imdecode(np.frombuffer(sheet(list(SEEN[:17])), np.uint8), cv2.IMREAD_GRAYSCALE)
+    image = cv2.imdecode(np.frombuffer(sheet(SEEN[:17]), np.uint8), cv2.IMREAD_GRAYSCALE)
     assert image.shape == (56, 448)
     assert not image[28:, 28:].any()

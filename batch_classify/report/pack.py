@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from math import ceil
 from typing import NamedTuple
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from batch_classify.decode import Grey
 from batch_classify.pool import cpu_count
 from batch_classify.preprocess import SIDE
-from batch_classify.report.spool import Entries, Place, Spool, by_urgency, places
+from batch_classify.report.spool import Entries, Spool, by_urgency, places
 
 PAGE_BYTES = 40_000_000
 SHEET_COLUMNS = 16
@@ -118,8 +118,8 @@ def _found_in(chosen: Entries, entries: Entries) -> NDArray[np.int64]:
     return np.where(shared, order[place], -1)
 
 
-def _chunks(entries: Entries, size: int) -> Iterator[list[Place]]:
-    return (places(entries[at : at + size]) for at in range(0, len(entries), size))
+def _chunks(entries: Entries, size: int) -> Iterator[Entries]:
+    return (entries[at : at + size] for at in range(0, len(entries), size))
 
 
 def _scans_that_fit(entries: Entries, left: int) -> tuple[Entries, int]:
@@ -145,8 +145,8 @@ def _seen_that_fit(spool: Spool, entries: Entries, left: int) -> tuple[Entries, 
 def _sheets(spool: Spool, entries: Entries) -> Iterator[Markup]:
     """Yield sheets of what the model saw, 256 to each, as base64 of a PNG."""
 
-    def drawn(chunk: Sequence[Place]) -> Markup:
-        return Markup(base64.b64encode(sheet([spool.seen(place) for place in chunk])).decode())
+    def drawn(chunk: Entries) -> Markup:
+        return Markup(base64.b64encode(sheet(spool.seen(chunk))).decode())
 
     with ThreadPoolExecutor(cpu_count()) as pool:  # OpenCV compresses without holding the others up
         yield from pool.map(drawn, _chunks(entries, _SHEET))
@@ -161,8 +161,8 @@ def _estimated(spool: Spool, entries: Entries) -> float:
 def _albums(spool: Spool, entries: Entries) -> Iterator[Markup]:
     """Yield scans, 64 to each, as a list of base64 of JPEGs, in which nothing needs an escape."""
 
-    def bound(chunk: Sequence[Place]) -> Markup:
-        scans = '","'.join(base64.b64encode(spool.scan(place)).decode() for place in chunk)
+    def bound(chunk: Entries) -> Markup:
+        scans = '","'.join(base64.b64encode(spool.scan(place)).decode() for place in places(chunk))
         return Markup(f'["{scans}"]')
 
     with ThreadPoolExecutor(cpu_count()) as pool:
@@ -174,8 +174,8 @@ def _cost(lengths: NDArray[np.integer]) -> NDArray[np.int64]:
     return (lengths.astype(np.int64) + 2) // 3 * 4 + 3
 
 
-def sheet(pictures: Sequence[Grey]) -> bytes:
-    """Return pictures, uint8 [28, 28] each, in lines of 16, as one PNG."""
+def sheet(pictures: Grey) -> bytes:
+    """Return pictures, uint8 [n, 28, 28], in lines of 16, as one PNG."""
     lines = -(-len(pictures) // SHEET_COLUMNS)
     cells = np.zeros((lines * SHEET_COLUMNS, SIDE, SIDE), np.uint8)
     cells[: len(pictures)] = pictures
