@@ -10,11 +10,13 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from typing import Self
 
 from batch_classify.ledger import Ledger
 from batch_classify.prepare import Known, Page, Prepared
 
-_MOMENT = 0.1  # seconds; workers know of a content when it is kept, and should soon
+_MOMENT = 0.25  # seconds; workers know of a content when it is kept, and should soon
+_PILE = 4096  # pages that may wait for a ledger that is slower than that
 
 Seconds = defaultdict[str, float]
 """How long each step kept the main thread."""
@@ -58,40 +60,63 @@ def ahead(
             yield first()
 
 
-@contextmanager
-def keeping(
-    ledger: Ledger | None, seconds: Seconds
-) -> Iterator[Callable[[Sequence[Prepared], Sequence[Known]], None]]:
-    """Give what has the ledger keep pages and copies, in a thread, at the latest when the context ends.
+class Keeper:
+    """Has a ledger keep what was answered, in a thread, a moment's work at a time.
 
     What comes within a moment goes into one transaction, since each writes many parts of the file anew.
+    Raises what the ledger raises, if need be one call later.
     """
-    pages, copies = list[Prepared](), list[Known]()
-    written: Future[None] | None = None
-    begun = time.perf_counter()
 
-    def wait() -> None:
-        with timed(seconds, "remember"):
-            if written:
-                written.result()
+    def __init__(self, ledger: Ledger, seconds: Seconds) -> None:
+        self.ledger = ledger
+        self._seconds = seconds
+        self._thread = ThreadPoolExecutor(1)
+        self._pages, self._copies = list[Prepared](), list[Known]()
+        self._written: Future[None] | None = None
+        self._begun = time.perf_counter()
 
-    def write() -> None:
-        nonlocal pages, copies, written, begun
-        wait()
-        if ledger:
-            written = thread.submit(ledger.keep, pages, copies)
-        pages, copies = [], []
-        begun = time.perf_counter()
+    def keep(self, pages: Sequence[Prepared], copies: Sequence[Known]) -> None:
+        """Keep pages and copies soon."""
+        self._pages.extend(pages)
+        self._copies.extend(copies)
+        busy = self._written is not None and not self._written.done()
+        if len(self._pages) > _PILE or (not busy and time.perf_counter() - self._begun > _MOMENT):
+            with timed(self._seconds, "remember"):
+                self._write()
 
-    def keep(more: Sequence[Prepared], more_copies: Sequence[Known]) -> None:
-        pages.extend(more)
-        copies.extend(more_copies)
-        if time.perf_counter() - begun > _MOMENT:
-            write()
+    def close(self) -> None:
+        """Keep what is left, and close the ledger."""
+        with closing(self.ledger), self._thread:
+            self._write()
+            self._wait()
 
-    with ThreadPoolExecutor(1) as thread:
-        try:
-            yield keep
-        finally:
-            write()
-            wait()
+    def _write(self) -> None:
+        self._wait()
+        self._written = self._thread.submit(self.ledger.keep, self._pages, self._copies)
+        self._pages, self._copies = [], []
+        self._begun = time.perf_counter()
+
+    def _wait(self) -> None:
+        if self._written:
+            self._written.result()
+
+
+class Aside:
+    """Has things done in a thread, one after the other; none is left undone when the context ends."""
+
+    def __enter__(self) -> Self:
+        self._thread = ThreadPoolExecutor(1)
+        self._given: list[Future[None]] = []
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Have this done."""
+        self._given.append(self._thread.submit(work))
+
+    def finish(self) -> None:
+        """Wait until all is done. Raises what was raised there."""
+        for done in self._given:
+            done.result()

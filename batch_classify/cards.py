@@ -56,12 +56,12 @@ def with_copies(
 ) -> list[Card]:
     """Return the cards of all pages in order: those that are new, and of copies those that the memory has."""
     news = iter(new)
+    pictures = partial(_pictures, ledger)
     cards: list[Card] = []
     for page in pages:
         if isinstance(page, Known):
             for first in memory.rows(page.sha256):
-                row = Row(page.file, *first[1:])
-                cards.append(Card(row, None, None, partial(_pictures, ledger, row)))
+                cards.append(Card(Row(page.file, *first[1:]), None, None, pictures))
         else:
             cards.append(next(news))
     return cards

@@ -20,7 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from batch_classify.beside import ahead, keeping, timed
+from batch_classify.beside import Aside, Keeper, ahead, timed
 from batch_classify.cards import BATCH, cards_of, shown, ways_of, with_copies
 from batch_classify.classifier import Classifier
 from batch_classify.corrections import Corrections, read_corrections
@@ -151,6 +151,7 @@ class Work:
     """What an engine is given: the candidates, what reads them, and the folder in which it may keep answers.
 
     Answers of another `edition` are not this run's. It adds to the `tally`, and `warn` hears what is wrong.
+    What its rows need not wait for goes `aside`, and is done before the report is published.
     """
 
     candidates: Scan | OneFile
@@ -161,6 +162,7 @@ class Work:
     neighbours: Neighbours
     tally: Tally
     warn: Callable[[str], None]
+    aside: Aside
 
 
 Engine = Callable[[Work], Generator[list[Card], None, None]]
@@ -193,11 +195,13 @@ def run(
     tally = Tally()
     seconds = tally.seconds
     summary = Summary()
-    work = Work(candidates, classifier, results, edition_of(classifier), effort, neighbours, tally, warn)
+    edition = edition_of(classifier)
     with (
         writing(results, neighbours.wait) as folder,
+        Aside() as aside,
         Spool(folder, MOST_ROWS if report.settled else 0) as spool,
     ):
+        work = Work(candidates, classifier, results, edition, effort, neighbours, tally, warn, aside)
         answers = corrections.kept_in(results)
         with (
             Table(folder / TABLE, probabilities=report.probabilities) as table,
@@ -209,7 +213,7 @@ def run(
                 cards = corrected(found, answers)
                 with timed(seconds, "write"):
                     for card in cards:
-                        table.write(card.row)
+                        table.write(card.row, again=card.first is not None)
                         for copy in copies:
                             copy.write(card.row)
                         summary.add(card.row)
@@ -241,6 +245,7 @@ def run(
         )
         if report.page:
             write_page(folder / PAGE, spool, summary, record, report.page_bytes)
+        aside.finish()
         write_run(folder / RECORD, run_record(record, summary))
         published = publish(folder, started)
         if neighbours.keep is not None:
@@ -251,18 +256,16 @@ def run(
 
 def here(work: Work) -> Generator[list[Card], None, None]:
     """Do the work with worker processes of this machine; what is answered is kept in the ledger."""
-    with closing(
-        Ledger(
-            work.results,
-            work.candidates.root,
-            work.edition,
-            fresh=work.neighbours.fresh,
-            warn=work.warn,
-        )
-    ) as ledger:
+    ledger = Ledger(
+        work.results, work.candidates.root, work.edition, fresh=work.neighbours.fresh, warn=work.warn
+    )
+    keeper = Keeper(ledger, work.tally.seconds)
+    try:
         yield from classify(
-            work.candidates, work.classifier, work.effort, work.tally, ledger, work.neighbours.settle
+            work.candidates, work.classifier, work.effort, work.tally, keeper, work.neighbours.settle
         )
+    finally:
+        work.aside.do(keeper.close)
 
 
 def classify_folder(
@@ -299,17 +302,18 @@ def classify(
     classifier: Classifier,
     effort: Effort = AUTO,
     tally: Tally | None = None,
-    ledger: Ledger | None = None,
+    keeper: Keeper | None = None,
     settle: float = 0.0,
 ) -> Generator[list[Card], None, None]:
     """Yield each candidate's rows with their pictures, in the order of the scan, some files at a time.
 
-    What the `ledger` knows is not read again, and what is new is kept there at once; files that were touched
-    in the last `settle` seconds are deferred. Adds to the `tally`. Raises JobError (INPUT) if there is no
-    candidate, or as soon as it shows that the input folder is no longer what it was at the start.
+    What the `keeper`'s ledger knows is not read again, and what is new is kept there soon; files that were
+    touched in the last `settle` seconds are deferred. Adds to the `tally`. Raises JobError (INPUT) if there
+    is no candidate, or as soon as it shows that the input folder is no longer what it was at the start.
     """
     tally = Tally() if tally is None else tally
     seconds = tally.seconds
+    ledger = keeper.ledger if keeper else None
     at_first = identity(candidates.root)
     memory = Memory()
     batches = intake(
@@ -324,7 +328,7 @@ def classify(
     )
     empty = True
     show = partial(shown, classifier=classifier)
-    with closing(ahead(batches, show, seconds)) as answered, keeping(ledger, seconds) as keep:
+    with closing(ahead(batches, show, seconds)) as answered:
         for pages, read in answered:
             # What has no hash could not be read: see whether the folder is there before all becomes rows.
             if not all(page.sha256 for page in pages):
@@ -337,7 +341,8 @@ def classify(
                 if ledger and not ledger.fresh:
                     memory.keep([card.row for card in new])
             tally.remembered += len(cards) - sum(not page.stored for page in read)
-            keep(read, copies)
+            if keeper:
+                keeper.keep(read, copies)
             empty = False
             yield cards
     check_still_there(candidates, at_first)

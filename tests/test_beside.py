@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Generator, Sequence
-from threading import current_thread, main_thread
+from collections.abc import Generator
+from functools import partial
+from threading import Event, current_thread, main_thread
 
 import pytest
 
 from batch_classify import beside
-from batch_classify.beside import ahead, keeping, timed
+from batch_classify.beside import Aside, Keeper, ahead, timed
 from batch_classify.errors import ExitCode, JobError
 from batch_classify.prepare import Known, Page, Prepared, deferred
 
@@ -20,16 +21,24 @@ COPY = Known("f", "ab" * 32, None)
 class Ledger:
     """Notes what it is to keep, and whether another thread than this one asks; the disk may be full."""
 
-    def __init__(self, *, full: bool = False) -> None:
+    def __init__(self, *, full: bool = False, slow: Event | None = None) -> None:
         self.kept: list[tuple[list[Prepared], list[Known]]] = []
         self.full = full
+        self.slow = slow
+        self.closed = False
 
     def keep(self, pages: list[Prepared], copies: list[Known]) -> None:
         """Note it."""
         assert current_thread() is not main_thread()
         if self.full:
             raise JobError(ExitCode.OUTPUT, "the disk is full")
+        if self.slow:
+            self.slow.wait()
         self.kept.append((pages, copies))
+
+    def close(self) -> None:
+        """Note that too."""
+        self.closed = True
 
 
 @pytest.fixture
@@ -78,49 +87,97 @@ def test_what_the_network_raises_comes_out(seconds: defaultdict[str, float]) -> 
     assert closed
 
 
-@pytest.mark.parametrize(("moment", "transactions"), [(0.0, 5), (1e9, 1)])
+def keeper_of(ledger: Ledger) -> Keeper:
+    """Return who has this ledger keep things."""
+    return Keeper(ledger, defaultdict(float))  # type: ignore[arg-type]  # all of a ledger that is needed
+
+
+@pytest.mark.parametrize(("moment", "most"), [(0.0, 5), (1e9, 1)])
 def test_what_comes_within_a_moment_is_kept_together(
-    monkeypatch: pytest.MonkeyPatch, seconds: defaultdict[str, float], moment: float, transactions: int
+    monkeypatch: pytest.MonkeyPatch, moment: float, most: int
 ) -> None:
-    """In order and in another thread, at the latest in the end."""
+    """In order and in another thread, at the latest in the end; then the ledger is closed."""
     monkeypatch.setattr(beside, "_MOMENT", moment)
     ledger = Ledger()
-    with keeping(ledger, seconds) as keep:  # type: ignore[arg-type]  # all of a ledger that is needed
-        for page in PAGES:
-            keep([page], [COPY])
+    keeper = keeper_of(ledger)
+    for page in PAGES:
+        keeper.keep([page], [COPY])
+    keeper.close()
     kept = [pages for pages, _ in ledger.kept if pages]
-    assert len(kept) == transactions
+    assert len(kept) <= most
     assert [page for pages in kept for page in pages] == PAGES
     assert sum(len(copies) for _, copies in ledger.kept) == len(PAGES)
+    assert ledger.closed
 
 
-def test_what_was_answered_is_kept_whatever_happens() -> None:
-    """A run that is broken off leaves it to the next."""
+def test_a_slow_ledger_holds_nobody_up_until_much_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes meanwhile is kept together, however long ago the last was."""
+    monkeypatch.setattr(beside, "_MOMENT", 0.0)
+    slow = Event()
+    ledger = Ledger(slow=slow)
+    keeper = keeper_of(ledger)
+    for page in PAGES:
+        keeper.keep([page], [])
+    slow.set()
+    keeper.close()
+    assert [pages for pages, _ in ledger.kept] == [PAGES[:1], PAGES[1:]]
+
+
+def test_when_much_waits_the_next_is_kept_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that memory stays flat."""
+    monkeypatch.setattr(beside, "_MOMENT", 1e9)
+    monkeypatch.setattr(beside, "_PILE", 1)
     ledger = Ledger()
-
-    def broken_off(pages: Sequence[Prepared]) -> None:
-        with keeping(ledger, defaultdict(float)) as keep:  # type: ignore[arg-type]
-            keep(pages, [])
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        broken_off(PAGES)
-    assert ledger.kept == [(PAGES, [])]
+    keeper = keeper_of(ledger)
+    for page in PAGES:
+        keeper.keep([page], [])
+    keeper.close()
+    assert [pages for pages, _ in ledger.kept] == [PAGES[:2], PAGES[2:4], PAGES[4:]]
 
 
-def test_what_the_ledger_raises_comes_out(seconds: defaultdict[str, float]) -> None:
-    """Such as a full disk."""
-    with (
-        pytest.raises(JobError, match="full"),
-        keeping(Ledger(full=True), seconds) as keep,  # type: ignore[arg-type]
-    ):
-        keep(PAGES, [])
+def test_what_the_ledger_raises_comes_out() -> None:
+    """Such as a full disk; the ledger is closed all the same."""
+    ledger = Ledger(full=True)
+    keeper = keeper_of(ledger)
+    keeper.keep(PAGES, [])
+    with pytest.raises(JobError, match="full"):
+        keeper.close()
+    assert ledger.closed
 
 
-def test_without_a_ledger_nothing_is_kept(seconds: defaultdict[str, float]) -> None:
-    """And nobody minds."""
-    with keeping(None, seconds) as keep:
-        keep(PAGES, [COPY])
+def test_what_goes_aside_is_done_in_order_and_elsewhere() -> None:
+    """It is done when that is asked for."""
+    done: list[int] = []
+
+    def do(number: int) -> None:
+        assert current_thread() is not main_thread()
+        done.append(number)
+
+    with Aside() as aside:
+        for number in range(5):
+            aside.do(partial(do, number))
+        aside.finish()
+        assert done == [0, 1, 2, 3, 4]
+
+
+def test_what_goes_wrong_aside_comes_out() -> None:
+    """When it is asked for, and what follows is done all the same."""
+    done: list[bool] = []
+    with Aside() as aside:
+        aside.do(lambda: pytest.fail("a full disk"))
+        aside.do(lambda: done.append(True))
+        with pytest.raises(pytest.fail.Exception, match="disk"):
+            aside.finish()
+    assert done
+
+
+def test_nothing_is_left_undone_aside() -> None:
+    """Not where the rest was broken off either."""
+    done: list[bool] = []
+    with pytest.raises(KeyboardInterrupt), Aside() as aside:
+        aside.do(lambda: done.append(True))
+        raise KeyboardInterrupt
+    assert done
 
 
 def test_steps_add_up(seconds: defaultdict[str, float]) -> None:

@@ -11,6 +11,7 @@ import socket
 import struct
 import sys
 import zlib
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from PIL import Image
 
 import batch_classify
 from batch_classify import beside, job
+from batch_classify.beside import Keeper
 from batch_classify.classifier import Classifier
 from batch_classify.corrections import Correction, Corrections
 from batch_classify.errors import ExitCode, JobError
@@ -252,7 +254,7 @@ def test_a_copy_has_the_pictures_of_the_first(classifier: Classifier, tmp_path: 
         two_pages(scans / f"{number}.tif")
     ledger = Ledger(tmp_path, scans, job.edition_of(classifier), fresh=False, warn=pytest.fail)
     effort = Effort(batch_size=1, workers=0)
-    first, *copies = classify(Scan(scans), classifier, effort, ledger=ledger)
+    first, *copies = classify(Scan(scans), classifier, effort, keeper=Keeper(ledger, defaultdict(float)))
     for cards in copies:
         for card, original in zip(cards, first, strict=True):
             assert card.row[1:] == original.row[1:]

@@ -84,6 +84,18 @@ def test_a_row_is_one_line(row: Row, line: str) -> None:
     assert to_line(row, probabilities=False) == line
 
 
+@pytest.mark.parametrize("probabilities", [False, True])
+def test_a_row_like_another_is_spelt_like_it(path: Path, probabilities: bool) -> None:
+    """But for its file, and only where all else is the same."""
+    rows = [row._replace(file=f"{number}, {row.file}") for row, _ in LINES for number in range(3)]
+    with Table(path, probabilities=probabilities) as table:
+        for row in rows:
+            table.write(row, again=True)
+    again = path.read_bytes()
+    write(path, rows, probabilities)
+    assert again == path.read_bytes()
+
+
 @pytest.mark.parametrize(("file", "cell"), FILES)
 def test_only_what_must_be_quoted_is(file: str, cell: str) -> None:
     """A file name is quoted for a comma, a quote or a line break, and for nothing else."""

@@ -24,18 +24,18 @@ Pictures = tuple[Grey | None, Grey | None]
 class Card(NamedTuple):
     """A row with its pictures, where it has any.
 
-    `scan` is a `thumbnail` of the page; `seen` is what the model was shown, uint8 [28, 28]. With `later`,
-    both are not at hand and come from there.
+    `scan` is a `thumbnail` of the page; `seen` is what the model was shown, uint8 [28, 28]. A copy of another
+    file has `first`, which has both by its row.
     """
 
     row: Row
     scan: Grey | None
     seen: Grey | None
-    later: Callable[[], Pictures] | None = None
+    first: Callable[[Row], Pictures] | None = None
 
     def pictures(self) -> Pictures:
         """Return the scan and what the model saw, fetched if need be."""
-        return self.later() if self.later else (self.scan, self.seen)
+        return self.first(self.row) if self.first else (self.scan, self.seen)
 
 
 def thumbnail(grey: Grey) -> Grey:

@@ -7,6 +7,7 @@ nor anything that decodes, so that the command stays light; `read_table` brings 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -33,6 +34,8 @@ COLUMNS = (
 _PROBABILITIES = (*(f"p{digit}" for digit in range(10)), "reject_score")
 _TEXT = {"file", "status", "reason", "sha256"}
 _WHOLE = {"page", "label", "second_label", "width", "height"}
+_MOST = 2**15  # rows whose spelling is kept for others that are alike
+_BUFFER = 2**20  # bytes; while it is written, others take the interpreter and keep it for a while
 _NEEDS_QUOTES = re.compile('[,"\r\n]')
 
 
@@ -43,12 +46,15 @@ def columns(probabilities: bool) -> tuple[str, ...]:
 
 def to_line(row: Row, probabilities: bool) -> str:
     r"""Write a row as its line of the CSV, `\n` included."""
-    file, *others = values(row, probabilities)
+    return quoted(to_cell(row.file)) + _after_file(row, probabilities)
+
+
+def _after_file(row: Row, probabilities: bool) -> str:
     spelt = [
         "" if value is None else f"{value:.6f}" if isinstance(value, float) else str(value)
-        for value in others
+        for value in values(row, probabilities)[1:]
     ]
-    return ",".join([quoted(str(file)), *spelt]) + "\n"
+    return ",".join(["", *spelt]) + "\n"
 
 
 def values(row: Row, probabilities: bool) -> list[str | int | float | None]:
@@ -79,7 +85,9 @@ class Table:
 
     def __init__(self, path: Path, *, probabilities: bool = False) -> None:
         self._probabilities = probabilities
-        self._file = path.open("w", encoding="utf-8", newline="")
+        # Rows alike but for their file; half the time of spelling them again.
+        self._alike = lru_cache(_MOST)(lambda cells: _after_file(Row("", *cells), probabilities))
+        self._file = path.open("w", buffering=_BUFFER, encoding="utf-8", newline="")
         self._file.write(",".join(columns(probabilities)) + "\n")
 
     def __enter__(self) -> Self:
@@ -93,9 +101,12 @@ class Table:
     ) -> None:
         self._file.close()
 
-    def write(self, row: Row) -> None:
-        """Add a row at the end."""
-        self._file.write(to_line(row, self._probabilities))
+    def write(self, row: Row, *, again: bool = False) -> None:
+        """Add a row at the end; `again` hints that there was one like it but for the file."""
+        if again:
+            self._file.write(quoted(to_cell(row.file)) + self._alike(row[1:]))
+        else:
+            self._file.write(to_line(row, self._probabilities))
 
 
 def read_table(path: Path) -> pd.DataFrame:
