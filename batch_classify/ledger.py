@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -30,7 +31,8 @@ from batch_classify.row import Reason
 from batch_classify.stamp import Stamp
 
 _WAL = 8000  # pages of 4 KiB before they go into the file itself; SQLite's 1000 took 1.4 times as long
-_TOGETHER = 64  # rows a statement; other threads run during one, and after each it waits for them
+_TOGETHER = 512  # rows a statement; other threads run during one, and after each it waits for them
+_MOST = 2**15  # contents that a worker remembers, of 150 bytes each
 _PATIENCE = 30.0  # seconds, for somebody who looks into the file
 _OF_THE_PLACE = frozenset(
     {
@@ -68,6 +70,7 @@ CREATE TABLE answers (
 _PATH = "SELECT content FROM files WHERE (path, size, mtime_ns, ctime_ns, inode) = (?, ?, ?, ?, ?)"
 _ANSWERED = "SELECT content FROM answers WHERE read_by = ? AND content IN"
 _MADE = "SELECT content FROM pages WHERE made_by = ? AND content IN"
+_NEWER = "SELECT rowid, content FROM pages WHERE rowid > ? AND made_by = ? ORDER BY rowid"
 _PAGES = """
 SELECT number, width, height, reason, detail, image, thumbnail, thumbnail_width, pages.checksum,
     logits, answers.checksum
@@ -170,7 +173,11 @@ class Ledger:
 
     def reader(self) -> Knows:
         """Return what knows the same in another process, and can be sent there."""
-        return _Reader(None if self.fresh else self._path.absolute(), self._edition)
+        if self.fresh:
+            return _Reader(None, self._edition)
+        with self._guarded():
+            (last,) = self._connection.execute("SELECT IFNULL(MAX(rowid), 0) FROM pages").fetchone()
+        return _Reader(self._path.absolute(), self._edition, last)
 
     def keep(self, pages: Sequence[Prepared], copies: Sequence[Known] = ()) -> None:
         """Store all pages of some files, with the logits of those that have an image, before it returns.
@@ -217,21 +224,21 @@ class Ledger:
             delete = self._connection.executemany
             delete("DELETE FROM pages WHERE content = ?", [(content,) for content, _ in contents])
             delete("DELETE FROM answers WHERE content = ? AND made_by <> ?", contents)
+        # In the order of the index, so that neighbours go where the last one went: 24 to 20 µs a new content.
+        for rows in (pages, answers):
+            rows.sort(key=itemgetter(0))
         for table, rows in (("files", files), ("pages", pages), ("answers", answers)):
             self._put(table, rows)
 
     def _put(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
         """Write rows, of which a later one takes an earlier one's place: a content may come twice."""
-        if not rows:
-            return
-        insert = f"INSERT OR REPLACE INTO {table} VALUES "
-        row = f"({', '.join('?' * len(rows[0]))})"
-        whole = len(rows) // _TOGETHER * _TOGETHER
-        for at in range(0, whole, _TOGETHER):
-            values = [value for some in rows[at : at + _TOGETHER] for value in some]
-            self._connection.execute(insert + ", ".join([row] * _TOGETHER), values)
-        # Not by another long statement for each number of rows: Python would keep each, with its last values.
-        self._connection.executemany(insert + row, rows[whole:])
+        while rows:
+            # Powers of two: Python keeps each statement, with the values that it had last.
+            many = min(_TOGETHER, 1 << (len(rows).bit_length() - 1))
+            row = f"({', '.join('?' * len(rows[0]))})"
+            insert = f"INSERT OR REPLACE INTO {table} VALUES {', '.join([row] * many)}"
+            self._connection.execute(insert, [value for some in rows[:many] for value in some])
+            rows = rows[many:]
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -258,23 +265,54 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Knows contents in a process of its own; nothing without a path, or if the ledger there is damaged."""
+    """Knows contents in a process of its own; nothing without a path, or if the ledger there is damaged.
+
+    `begun` is the last page that was there when the run began.
+    """
 
     path: Path | None
     edition: Edition
+    begun: int = 0
 
     def __call__(self, contents: Sequence[str]) -> Container[str]:
         if self.path is None:
             return ()
         try:
-            return _known(_reading(self.path), self.edition, contents)
+            return _seen_by(self).of(contents)
         except (sqlite3.Error, *_BROKEN):
             return ()
 
 
+class _Seen:
+    """What a reader knows: what was kept since the run began, in memory, and the rest where it lies.
+
+    To look for each content in the ledger takes 2 µs, and in memory a tenth of that.
+    """
+
+    def __init__(self, reader: _Reader) -> None:
+        assert reader.path is not None
+        self._connection = sqlite3.connect(f"{reader.path.as_uri()}?mode=ro", uri=True)
+        self._edition = reader.edition
+        self._older = self._last = reader.begun  # pages up to which are looked for, and that were seen at all
+        self._newer: set[str] = set()
+
+    def of(self, contents: Sequence[str]) -> Container[str]:
+        """Give those of some contents that are known."""
+        for row, content in self._connection.execute(_NEWER, (self._last, self._edition.made_by)):
+            self._newer.add(content.hex())
+            self._last = row
+        if len(self._newer) > _MOST:
+            self._newer.clear()
+            self._older = self._last
+        known = self._newer.intersection(contents)
+        if self._older and len(known) < len(contents):
+            known |= _known(self._connection, self._edition, [*set(contents) - known])
+        return known
+
+
 @lru_cache(maxsize=1)
-def _reading(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+def _seen_by(reader: _Reader) -> _Seen:
+    return _Seen(reader)
 
 
 def _lies_in_the_place(code: int) -> bool:

@@ -94,6 +94,23 @@ def test_a_known_content_is_found_under_any_name(ledger: Open) -> None:
         assert not knows([])
 
 
+@pytest.mark.parametrize("most", [10, 0])
+def test_another_process_knows_what_is_kept_meanwhile(
+    ledger: Open, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """And what was there before, however little of it it can remember; not what others have made."""
+    monkeypatch.setattr("batch_classify.ledger._MOST", most)
+    ledger(Edition.of("other versions", "the model")).keep([BLANK])
+    opened = ledger()
+    opened.keep([BROKEN])
+    reader = pickle.loads(pickle.dumps(opened.reader()))
+    everything = [DIGIT.sha256, BROKEN.sha256, BLANK.sha256]
+    assert reader(everything) == {BROKEN.sha256}
+    opened.keep([DIGIT])
+    for _ in range(2):
+        assert reader(everything) == {DIGIT.sha256, BROKEN.sha256}
+
+
 def test_a_copy_is_unchanged_from_then_on(ledger: Open) -> None:
     """Of a file whose content is there, only the stamp is kept, and it has that content's pages."""
     opened = ledger()
