@@ -32,6 +32,11 @@ def work(items: Iterable[int]) -> list[int]:
     return [answer(item) for item in items]
 
 
+def zeros(lengths: Iterable[int]) -> list[bytes]:
+    """Make results of some sizes."""
+    return [bytes(length) for length in lengths]
+
+
 def squares(chunks: list[list[int]], workers: int = 2) -> list[int]:
     """Run `work` over the chunks, with -7 for the culprit of a crash."""
     return list(itertools.chain.from_iterable(in_order(work, chunks, workers, lambda item: -7)))
@@ -49,6 +54,20 @@ def test_results_keep_the_order_of_the_chunks(workers: int, size: int) -> None:
     items = list(range(50))
     chunks = [items[at : at + size] for at in range(0, 50, size)]
     assert squares(chunks, workers) == [item * item for item in items]
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_results_of_any_size_come_through(monkeypatch: pytest.MonkeyPatch, refuses: bool) -> None:
+    """Also where the kernel has no wider pipe to give."""
+
+    def no_pipe(*_: object) -> int:
+        raise PermissionError("no more pipe for you")
+
+    if refuses:
+        monkeypatch.setattr("fcntl.fcntl", no_pipe)
+    lengths = [10, 3_000_000, 100_000]
+    parts = in_order(zeros, [[length] for length in lengths], 2, lambda item: b"crashed")
+    assert [len(part) for part in itertools.chain.from_iterable(parts)] == lengths
 
 
 @pytest.mark.parametrize("chunks", [[], [[]], [[], [], []]])
