@@ -33,13 +33,16 @@ class Classifier:
         device: str = "auto",
         review_below: float | None = None,
         target_error: float | None = None,
+        *,
+        wait: bool = True,
     ) -> Classifier:
         """Load a model folder (default: the shipped one) onto auto, cpu or cuda; thresholds from its card.
 
         To a human go the answers below the confidence `review_below`, or else as many as it takes for at most
-        `target_error` of the others to be wrong. Raises JobError (MODEL, ENVIRONMENT, USAGE).
+        `target_error` of the others to be wrong. Raises JobError (MODEL, ENVIRONMENT, USAGE); who does not
+        `wait` for the network may hear later that it cannot be run.
         """
-        loaded = model_folder.load(model, device, preprocessing=VERSION)
+        loaded = model_folder.load(model, device, preprocessing=VERSION, wait=wait)
         if review_below is None:
             review_below = _operating_point(loaded.card, target_error)
         return cls(loaded, Thresholds(review_below, loaded.card.reject_above))

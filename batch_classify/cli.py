@@ -233,7 +233,8 @@ def classify(
                     ExitCode.USAGE,
                     "--review-below and --target-error both say what goes to a human. Give one of them.",
                 )
-            classifier = Classifier.load(model, device, review_below, target_error)
+            # While it is loaded, the first files are read.
+            classifier = Classifier.load(model, device, review_below, target_error, wait=False)
             gc.freeze()  # all that is loaded stays: no need to look for garbage in it, not even at the end
             gc.set_threshold(_OBJECTS)
             gc.enable()

@@ -12,7 +12,9 @@ import json
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,11 +83,12 @@ class Model:
     logits: Runtime
 
 
-def load(folder: Path | None = None, device: str = "auto", *, preprocessing: int) -> Model:
+def load(folder: Path | None = None, device: str = "auto", *, preprocessing: int, wait: bool = True) -> Model:
     """Load a model folder (default: the shipped one) onto `device`: auto, cpu or cuda.
 
     Raises JobError (MODEL) if the folder is missing, damaged or made for another version of the
-    preprocessing, and JobError (ENVIRONMENT) if CUDA is asked for and cannot be used.
+    preprocessing, and JobError (ENVIRONMENT) if CUDA is asked for and cannot be used. Unless it is to `wait`,
+    the CPU's runtime is loaded in a thread, and `logits` raises what is wrong with it.
     """
     folder = folder or DEFAULT_MODEL
     card, sha256 = read_card(folder)
@@ -99,7 +102,8 @@ def load(folder: Path | None = None, device: str = "auto", *, preprocessing: int
     files = {name: _checked(folder, name, sha256) for name, sha256 in card.files.items()}
     if chosen_device(device) == "cuda":
         return Model(card, sha256, "cuda", _torch(folder, card, "cuda", files[WEIGHTS]))
-    return Model(card, sha256, "cpu", _onnxruntime(folder, files[ONNX]))
+    runtime = partial(_onnxruntime, folder, files[ONNX])
+    return Model(card, sha256, "cpu", runtime() if wait else _soon(runtime))
 
 
 def read_card(folder: Path) -> tuple[Card, str]:
@@ -182,6 +186,12 @@ def _check(card: Card) -> None:
         raise ValueError(f"it does not name {ONNX} and {WEIGHTS}")
     if any(Path(name).name != name for name in card.files):
         raise ValueError("it names a file outside of the folder")
+
+
+def _soon(load: Callable[[], Runtime]) -> Runtime:
+    """Load in a thread, for which waits who asks first."""
+    loading = ThreadPoolExecutor(1).submit(load)
+    return lambda images: loading.result()(images)
 
 
 def _onnxruntime(folder: Path, onnx: bytes) -> Runtime:

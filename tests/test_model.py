@@ -110,6 +110,24 @@ def test_a_bad_folder_is_refused(folder: Path, spoil: Callable[[Path], None], wo
     assert "batch-classify-train fit" in str(refusal.value)
 
 
+def test_who_does_not_wait_hears_later(folder: Path) -> None:
+    """What onnxruntime cannot run is told when it is asked, in the same words; what is damaged at once."""
+    onnx_of_rubbish(folder)
+    model = load(folder, "cpu", preprocessing=VERSION, wait=False)
+    with pytest.raises(JobError, match="onnxruntime") as refusal:
+        model.logits(np.zeros((1, 28, 28), np.uint8))
+    assert refusal.value.code is ExitCode.MODEL
+    with_bytes(ONNX, b"other")(folder)
+    with pytest.raises(JobError, match="damaged"):
+        load(folder, "cpu", preprocessing=VERSION, wait=False)
+
+
+def test_who_does_not_wait_has_the_same_model(images: np.ndarray) -> None:
+    """The network is there as soon as it is asked."""
+    one, other = (load(preprocessing=VERSION, device="cpu", wait=wait) for wait in (True, False))
+    assert np.array_equal(one.logits(images), other.logits(images))
+
+
 def test_a_file_of_any_size_is_not_read_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A network over the limit is refused for its size, before it is hashed."""
     monkeypatch.setattr(model_folder, "_LARGEST_FILE", 100)
