@@ -110,6 +110,7 @@ class Doomed:
         # however long it takes:
         prepare_module.COARSE = 0.0
         beside_module._MOMENT = 0.0
+        beside_module._PILE = -1
         ledger_module._opened = traced  # type: ignore[assignment]
         classifier = Classifier.load(self.model, "cpu")
         sys.addaudithook(step)
