@@ -106,13 +106,13 @@ class Aside:
 
     def __enter__(self) -> Self:
         self._thread = ThreadPoolExecutor(1)
-        self._given: list[Future[None]] = []
+        self._given: list[Future[object]] = []
         return self
 
     def __exit__(self, *_: object) -> None:
         self._thread.shutdown()
 
-    def do(self, work: Callable[[], None]) -> None:
+    def do(self, work: Callable[[], object]) -> None:
         """Have this done."""
         self._given.append(self._thread.submit(work))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import re
 import stat
 import sys
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 _SWITCH = 0.0005  # seconds; a worker waits ten times as long for who takes in its parcel, by default
-_OBJECTS = 50_000  # made before garbage is looked for; after 700, the default, it took 5 % of a large run
 _FORMATS = ("csv", "html", "json", "parquet")
 _LOG_FORMATS = ("text", "json")
 # Each is a module, so that to add one is to add a file.
@@ -219,6 +217,7 @@ def classify(
         with console.exit_codes(end):
             from batch_classify.classifier import Classifier
             from batch_classify.corrections import Corrections, read_corrections
+            from batch_classify.garbage import spare_what_is_loaded
 
             if engine == "local":
                 _check_local(source, place, ray_address)
@@ -235,9 +234,7 @@ def classify(
                 )
             # While it is loaded, the first files are read.
             classifier = Classifier.load(model, device, review_below, target_error, wait=False)
-            gc.freeze()  # all that is loaded stays: no need to look for garbage in it, not even at the end
-            gc.set_threshold(_OBJECTS)
-            gc.enable()
+            spare_what_is_loaded()
             sys.setswitchinterval(_SWITCH)
             report = job.Report(
                 probabilities=probabilities,
@@ -387,8 +384,7 @@ def _image(file: Path, classifier: Classifier, answers: Corrections) -> Summary:
     for found in job.classify(OneFile(file), classifier, job.IN_THIS_PROCESS):
         cards = job.corrected(found, answers)
         _answer(cards)
-        for card in cards:
-            summary.add(card.row)
+        summary.add(*(card.row for card in cards))
     return summary
 
 

@@ -38,7 +38,7 @@ from batch_classify.preprocess import VERSION
 from batch_classify.report.card import THUMBNAILS, Card
 from batch_classify.report.lines import Lines
 from batch_classify.report.pack import PAGE_BYTES
-from batch_classify.report.page import write_page
+from batch_classify.report.page import template, write_page
 from batch_classify.report.spool import MOST_ROWS, Spool
 from batch_classify.report.summary import Run, Summary, run_record, write_run
 from batch_classify.report.table import Table, read_table
@@ -203,6 +203,8 @@ def run(
     ):
         work = Work(candidates, classifier, results, edition, effort, neighbours, tally, warn, aside)
         answers = corrections.kept_in(results)
+        if report.page:
+            aside.do(template)
         with (
             Table(folder / TABLE, probabilities=report.probabilities) as table,
             _copies(folder, report) as copies,
@@ -216,7 +218,7 @@ def run(
                         table.write(card.row, again=card.first is not None)
                         for copy in copies:
                             copy.write(card.row)
-                        summary.add(card.row)
+                    summary.add(*(card.row for card in cards))
                     if report.page:
                         for card in cards:
                             if report.settled or len(spool) < MOST_ROWS:

@@ -24,6 +24,8 @@ from pathlib import Path
 from threading import Thread
 from typing import TypeVar
 
+from batch_classify.garbage import spare_what_is_loaded
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -89,6 +91,7 @@ def _start_worker() -> None:
 
     from batch_classify.decode import quiet
 
+    spare_what_is_loaded()  # to look through it would be to copy it from the server that it is shared with
     # Ctrl-C reaches the whole process group; the parent decides what becomes of the run.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -65,7 +65,7 @@ def blocks(spool: Spool, page_bytes: int = PAGE_BYTES) -> Iterator[Block]:
     """
     entries = spool.entries()
     left = page_bytes - _TEMPLATE - int((entries["length"] + 12).sum())
-    urgent, settled = (_distinct(entries[entries["settled"] == is_settled]) for is_settled in (False, True))
+    urgent, settled = map(_distinct, np.split(entries, [np.count_nonzero(~entries["settled"])]))
     scans, left = _scans_that_fit(urgent[urgent["scan"] > 0], left)
     room = left + int(_cost(scans["scan"]).sum())
     seen, left = _seen_that_fit(spool, urgent[urgent["seen"] > 0], left)
@@ -98,8 +98,9 @@ def blocks(spool: Spool, page_bytes: int = PAGE_BYTES) -> Iterator[Block]:
 
 def _distinct(entries: Entries) -> Entries:
     """Return the first entry of all that share their pictures, where they have any."""
-    entries = entries[_pictured(entries)]
-    return entries[np.sort(np.unique(entries["start"], return_index=True)[1])]
+    pictured = np.flatnonzero(_pictured(entries))
+    firsts = np.unique(entries["start"][pictured], return_index=True)[1]
+    return entries.take(pictured[np.sort(firsts)])
 
 
 def _pictured(entries: Entries) -> NDArray[np.bool_]:

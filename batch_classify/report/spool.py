@@ -82,9 +82,9 @@ def places(entries: Entries) -> list[Place]:
 
 
 def by_urgency(entries: Entries) -> Entries:
-    """Return entries that all are settled, or all not, the most urgent first; equals as they came."""
+    """Return entries, the most urgent first; of equals the first that came."""
     # Not entries[...], which takes as long as the sorting.
-    return entries.take(np.lexsort((entries["row"], entries["confidence"], entries["rank"])))
+    return entries.take(np.lexsort([entries[key] for key in ("row", "confidence", "rank", "settled")]))
 
 
 def _highest(entries: Entries, count: int) -> Entries:
@@ -155,7 +155,7 @@ class Spool:
         room = max(0, self._most_rows - len(urgent))
         if len(settled) > room:
             settled = _highest(settled, room)
-        return np.concatenate([by_urgency(urgent), by_urgency(settled)])
+        return by_urgency(np.concatenate([urgent, settled]))
 
     def rows(self, entries: Entries) -> list[bytes]:
         """Return the rows of entries as JSON, see `row_values`."""

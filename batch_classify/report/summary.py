@@ -44,23 +44,23 @@ class Summary:
         self._file: str | None = None
         self._unread_file: str | None = None
 
-    def add(self, row: Row) -> None:
-        """Count a row."""
-        self.rows += 1
-        if row.file != self._file:
-            self.files += 1
-            self._file = row.file
-        if row.status is Status.ERROR and row.file != self._unread_file:
-            self.unread += 1
-            self._unread_file = row.file
-        self.statuses[row.status] += 1
-        if row.reason is not None:
-            self.reasons[row.reason] += 1
-        if row.label is not None:
-            self.labels[row.label] += 1
-        if row.confidence is not None:
-            self.confidences[bisect_right(CONFIDENCES, row.confidence) - 1] += 1
-        self.suspects += is_suspect(row)
+    def add(self, *rows: Row) -> None:
+        """Count rows."""
+        sure = [row.confidence for row in rows if row.confidence is not None]
+        self.rows += len(rows)
+        self.statuses.update([row.status for row in rows])
+        self.reasons.update([row.reason for row in rows if row.reason is not None])
+        self.labels.update([row.label for row in rows if row.label is not None])
+        self.confidences.update([bisect_right(CONFIDENCES, confidence) - 1 for confidence in sure])
+        for row in rows:
+            if row.file != self._file:
+                self.files += 1
+                self._file = row.file
+            if row.status is Status.ERROR and row.file != self._unread_file:
+                self.unread += 1
+                self._unread_file = row.file
+            elif row.status is Status.REVIEWED:
+                self.suspects += is_suspect(row)
 
     def by_status(self) -> dict[str, int]:
         """Return how many rows have each status, those that did not occur with 0."""
