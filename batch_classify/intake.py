@@ -56,13 +56,13 @@ def intake(
     with closing(_read(root, to_read(), workers, ledger)) as reading:
         for new, known in reading:
             chunk, unread = at_hand.popleft()
-            pages: dict[str, list[Prepared | Known]] = {file: [*unread.get(file, ())] for file in chunk}
+            pages: dict[str, list[Prepared | Known]] = {file: [*found] for file, found in unread.items()}
             for page in new:
-                pages[page.file].append(page)
+                pages.setdefault(page.file, []).append(page)
             for copy in known:
                 again = copy.sha256 not in answered
-                pages[copy.file] += _recalled(root, copy, workers, ledger) if again else [copy]
-            yield [page for found in pages.values() for page in found]
+                pages[copy.file] = [*_recalled(root, copy, workers, ledger)] if again else [copy]
+            yield [page for file in chunk for page in pages[file]]
 
 
 def _unread(root: Path, file: str, ledger: Ledger | None, settle: float) -> Sequence[Prepared]:

@@ -61,7 +61,7 @@ class TextLog:
 
     def advancing(self, count: Callable[[], int]) -> AbstractContextManager[Advance]:
         """Show a bar on a terminal, and elsewhere a line now and then."""
-        return progress(console.err(), count, quiet=self._quiet)
+        return progress(console.err, count, quiet=self._quiet)
 
     def rows(self, cards: Sequence[Card]) -> None:
         """Name the rows that need a look, if asked to."""

@@ -16,14 +16,18 @@ Advance = Callable[[int], None]
 
 
 @contextmanager
-def progress(console: Console, count: Callable[[], int], *, quiet: bool = False) -> Iterator[Advance]:
+def progress(
+    console_of: Callable[[], Console], count: Callable[[], int], *, quiet: bool = False
+) -> Iterator[Advance]:
     """Show progress while the context lasts; call what it gives with the number of files just done.
 
-    `count` says how many files there will be, and is only asked where there is a bar to show it.
+    Who is `quiet` needs no console, which takes 20 ms to load. `count` says how many files there will be, and
+    is only asked where there is a bar to show it.
     """
     if quiet:
         yield lambda files: None
         return
+    console = console_of()
     if not console.is_terminal:
         yield now_and_then(
             lambda files, seconds: console.print(f"{files:,} files read, {files / seconds:,.0f} a second")

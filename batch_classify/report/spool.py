@@ -39,26 +39,26 @@ _URGENT = [Status.REVIEW, Status.REJECTED, Status.REVIEWED, Status.ERROR]  # rev
 _SETTLED = [Status.DEFERRED, Status.OK, Status.REVIEWED]
 
 
-_FIELDS = {
-    "lot": "q",
+# With the codes that struct and NumPy have in common:
+_OWN = {"lot": "q", "row": "q", "length": "i"}
+_COMMON = {
     "settled": "?",
     "rank": "b",
     "label": "b",
     "confidence": "d",
-    "row": "q",
-    "length": "i",
     "start": "q",
     "scan": "i",
     "seen": "i",
     "width": "h",
-}  # with the codes that struct and NumPy have in common
-_packed = struct.Struct("<" + "".join(_FIELDS.values())).pack
-ENTRY = np.dtype([(name, f"<{code}") for name, code in _FIELDS.items()])
+}
+_own, _common = (struct.Struct("<" + "".join(fields.values())).pack for fields in (_OWN, _COMMON))
+ENTRY = np.dtype([(name, f"<{code}") for name, code in (_OWN | _COMMON).items()])
 """What is known of a card in the spool.
 
-`lot` is a random number, but the same for the same scan; the highest ones are a fair sample. `settled` is
-whether the row needs no human, `rank` the place of its status among the others, and `label` its digit or -1.
-`row` and `length` tell where its row lies, a later one's further on, and the others are its `Place`.
+`lot` is a random number, but the same for the same scan; the highest ones are a fair sample. `row` and
+`length` tell where its row lies, a later one's further on. The rest is the same for all copies: `settled` is
+whether the row needs no human, `rank` the place of its status among the others, `label` its digit or -1, and
+the others are its `Place`.
 """
 Entries = NDArray[np.void]
 """Some of them, ENTRY [n]."""
@@ -74,6 +74,19 @@ class Place(NamedTuple):
     scan: int
     seen: int
     width: int
+
+
+class _Common(NamedTuple):
+    """What cards of one content have in common.
+
+    `begun` is the checksum of which a file's name makes a lot. Once a card was kept there is its row as JSON
+    but for its file, and as `fields` what is the same in the ENTRY of all.
+    """
+
+    settled: bool
+    begun: int
+    text: str = ""
+    fields: bytes = b""
 
 
 def places(entries: Entries) -> list[Place]:
@@ -106,7 +119,7 @@ class Spool:
         self._rows = TemporaryFile(buffering=_BUFFER, dir=folder)  # noqa: SIM115 - likewise
         self._text = b""  # all rows, when it comes to the page
         self._urgent, self._settled = bytearray(), bytearray()  # ENTRY each
-        self._shared: dict[tuple[str, int | None, Status], tuple[str, Place]] = {}
+        self._common: dict[tuple[str, int | None, Status], _Common] = {}
         self._most_rows = most_rows
         self._least_lot = -inf if most_rows else inf  # a settled row has more, or the sample goes without
         self._room = most_settled_scans
@@ -131,16 +144,31 @@ class Spool:
     def offer(self, card: Card) -> None:
         """Keep the card, unless it needs no human and the sample goes without it."""
         row = card.row
-        settled = row.status in _SETTLED and not is_suspect(row)
-        lot = _lot(row)
-        if not settled:
-            self._urgent += self._written(card, lot, _URGENT.index(row.status), settled=False)
-        elif lot > self._least_lot:
-            self._settled += self._written(card, lot, _SETTLED.index(row.status), settled=True)
-            if len(self._settled) > _SLACK * self._most_rows * ENTRY.itemsize:
-                sample = _highest(np.frombuffer(self._settled, ENTRY), self._most_rows)
-                self._least_lot = int(sample["lot"].min())
-                self._settled = bytearray(sample.view(np.uint8))
+        # What shows a picture says the same of its copies, under other names.
+        page = row.sha256, row.page, row.status
+        common = self._common.get(page) or _of(row)
+        lot = -crc32(row.file.encode("utf-8", "surrogateescape"), common.begun)
+        if common.settled and lot <= self._least_lot:
+            return
+        if not common.text:
+            before = self._pictures_end
+            common = self._written(card, common)
+            if row.sha256 and self._pictures_end > before:
+                if len(self._common) == _MOST_SHARED:
+                    self._common.clear()
+                self._common[page] = common
+        text = f"[{_COMPACT.encode(to_cell(row.file))},{common.text}".encode("ascii")
+        self._rows.write(text)
+        entry = _own(lot, self._rows_end, len(text)) + common.fields
+        self._rows_end += len(text)
+        if not common.settled:
+            self._urgent += entry
+            return
+        self._settled += entry
+        if len(self._settled) > _SLACK * self._most_rows * ENTRY.itemsize:
+            sample = _highest(np.frombuffer(self._settled, ENTRY), self._most_rows)
+            self._least_lot = int(sample["lot"].min())
+            self._settled = bytearray(sample.view(np.uint8))
 
     def entries(self) -> Entries:
         """Return what is kept, the most urgent first; its parts can then be read, by several threads too.
@@ -176,39 +204,30 @@ class Spool:
         starts = entries["start"] + entries["scan"]
         return gather(self._pictures.fileno(), starts, SIDE * SIDE).reshape(-1, SIDE, SIDE)
 
-    def _written(self, card: Card, lot: int, rank: int, *, settled: bool) -> bytes:
-        """Write a card, and return its ENTRY."""
+    def _written(self, card: Card, common: _Common) -> _Common:
+        """Write a card's pictures, and return all that it has in common with its copies."""
         row = card.row
-        # What shows a picture says the same of its copies, under other names.
-        page = row.sha256, row.page, row.status
-        parts = self._shared.get(page)
-        if parts is None:
-            parts = self._parts(card, settled=settled)
-            if row.sha256 and parts[1].seen:
-                if len(self._shared) == _MOST_SHARED:
-                    self._shared.clear()
-                self._shared[page] = parts
-        rest, place = parts
-        text = f"[{_COMPACT.encode(to_cell(row.file))},{rest}".encode("ascii")
-        self._rows.write(text)
-        at, self._rows_end = self._rows_end, self._rows_end + len(text)
-        label = -1 if row.label is None else row.label
-        return _packed(lot, settled, rank, label, row.confidence or 0.0, at, len(text), *place)
-
-    def _parts(self, card: Card, *, settled: bool) -> tuple[str, Place]:
-        """Return a row as JSON but for its file, and write its pictures."""
         scan, seen = card.pictures()
         data, width = b"", 0
-        if scan is not None and not settled:
+        if scan is not None and not common.settled:
             data = jpeg_of(scan)
         elif scan is not None and self._room >= 0:  # for most pages in vain, so pixels are not compressed yet
             data, width = scan.tobytes(), width_of(scan) or 0
             self._room -= len(data)
         shown = b"" if seen is None else seen.tobytes()
-        place = Place(self._pictures_end, len(data), len(shown), width)
         self._pictures.writelines((data, shown))
+        rank = (_SETTLED if common.settled else _URGENT).index(row.status)
+        label = -1 if row.label is None else row.label
+        place = Place(self._pictures_end, len(data), len(shown), width)
         self._pictures_end += len(data) + len(shown)
-        return _COMPACT.encode(row_values(card.row)[1:])[1:], place
+        text = _COMPACT.encode(row_values(row)[1:])[1:]
+        fields = _common(common.settled, rank, label, row.confidence or 0.0, *place)
+        return _Common(common.settled, common.begun, text, fields)
+
+
+def _of(row: Row) -> _Common:
+    settled = row.status in _SETTLED and not is_suspect(row)
+    return _Common(settled, crc32(f"{row.sha256} {row.page} ".encode("ascii")))
 
 
 def row_values(row: Row) -> Sequence[str | int | float | None]:
@@ -239,7 +258,3 @@ def row_values(row: Row) -> Sequence[str | int | float | None]:
 
 def _rounded(share: float | None) -> float | None:
     return None if share is None else round(share, 6)
-
-
-def _lot(row: Row) -> int:
-    return -crc32(f"{row.sha256} {row.page} {row.file}".encode("utf-8", "surrogateescape"))
