@@ -1,4 +1,4 @@
-"""What is compiled: the steps on pixels that cost the most, in C (`c/`), called through ctypes.
+"""What is compiled: the steps on pixels that cost the most, in C (`c/`), called through ctypes; and `gather`.
 
 `setup.py` compiles them when the program is installed. Takes and gives NumPy arrays; the modules that call in
 here say what the values mean. Planes are uint8 [height, width]. Does not keep any state.

@@ -2,7 +2,7 @@
 
 Finds a file's pages by its path and stamp, without reading it, or by its content, without decoding it. Knows
 pages and logits; does not know thresholds, statuses or folders of results. It keeps what it learns as the run
-goes, so a run that is killed loses only what it did last: a few batches, or a fifth of a second's.
+goes, so a run that is killed loses only what it did last: a few batches, or half a second's.
 """
 
 from __future__ import annotations
