@@ -44,7 +44,7 @@ def pack(pages: Sequence[Prepared], known: Sequence[Known] = ()) -> Parcel:
         [page[:_AT] + page[_AT + 2 :] for page in pages],
         [(_shape(page.image), _shape(page.thumbnail)) for page in pages],
         np.concatenate([picture.ravel() for picture in pictures]) if pictures else np.zeros(0, np.uint8),
-        [(file, sha256, *(stamp or ())) for file, sha256, stamp in known],
+        [(file, sha256, stamp and tuple(stamp)) for file, sha256, stamp in known],
     )
 
 
@@ -58,7 +58,7 @@ def unpack(parcel: Parcel) -> tuple[list[Prepared], list[Known]]:
             pictures.append(None if shape is None else parcel.pixels[start:end].reshape(shape))
             start = end
         pages.append(Prepared(*plain[:_AT], *pictures, *plain[_AT:]))
-    known = [Known(file, sha256, Stamp(*stamp) if stamp else None) for file, sha256, *stamp in parcel.known]
+    known = [Known(file, sha256, stamp and Stamp._make(stamp)) for file, sha256, stamp in parcel.known]
     return pages, known
 
 
