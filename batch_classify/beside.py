@@ -16,7 +16,7 @@ from batch_classify.ledger import Ledger
 from batch_classify.prepare import Known, Page, Prepared
 
 _MOMENT = 0.25  # seconds; workers know of a content when it is kept, and should soon
-_PILE = 4096  # pages that may wait for a ledger that is slower than that
+_PILE, _COPIES = 4096, 2**15  # pages and copies that may wait for a ledger that is slower than that
 
 Seconds = defaultdict[str, float]
 """How long each step kept the main thread."""
@@ -80,7 +80,8 @@ class Keeper:
         self._pages.extend(pages)
         self._copies.extend(copies)
         busy = self._written is not None and not self._written.done()
-        if len(self._pages) > _PILE or (not busy and time.perf_counter() - self._begun > _MOMENT):
+        many = len(self._pages) > _PILE or len(self._copies) > _COPIES
+        if many or (not busy and time.perf_counter() - self._begun > _MOMENT):
             with timed(self._seconds, "remember"):
                 self._write()
 

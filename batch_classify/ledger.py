@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import zlib
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -306,7 +306,7 @@ class _Seen:
             self._older = self._last
         known = self._newer.intersection(contents)
         if self._older and len(known) < len(contents):
-            known |= _known(self._connection, self._edition, [*set(contents) - known])
+            known |= _known(self._connection, self._edition, set(contents) - known)
         return known
 
 
@@ -339,7 +339,7 @@ def _opened(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _known(connection: sqlite3.Connection, edition: Edition, contents: Sequence[str]) -> set[str]:
+def _known(connection: sqlite3.Connection, edition: Edition, contents: Iterable[str]) -> set[str]:
     # A statement for all, since each begins with a look at what others have written meanwhile. Answers take a
     # tenth of the pages' room, so most are looked up there.
     known = set[bytes]()

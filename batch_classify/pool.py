@@ -81,9 +81,9 @@ def _widen(pool: ProcessPoolExecutor) -> None:
 
     This is 2 % of a run of small files. Python has no other way to the pipe than through its own attributes.
     """
-    queue = getattr(pool, "_result_queue", None)
     with suppress(AttributeError, OSError):
-        fcntl.fcntl(queue._writer, fcntl.F_SETPIPE_SZ, _PIPE)  # type: ignore[union-attr]
+        pipe = pool._result_queue._writer  # type: ignore[attr-defined]  # for it is not public
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
 
 
 def _start_worker() -> None:

@@ -92,19 +92,20 @@ def keeper_of(ledger: Ledger) -> Keeper:
     return Keeper(ledger, defaultdict(float))  # type: ignore[arg-type]  # all of a ledger that is needed
 
 
-@pytest.mark.parametrize(("moment", "most"), [(0.0, 5), (1e9, 1)])
+@pytest.mark.parametrize(("moment", "pile", "transactions"), [(0.0, 0, 5), (1e9, 4096, 1)])
 def test_what_comes_within_a_moment_is_kept_together(
-    monkeypatch: pytest.MonkeyPatch, moment: float, most: int
+    monkeypatch: pytest.MonkeyPatch, moment: float, pile: int, transactions: int
 ) -> None:
     """In order and in another thread, at the latest in the end; then the ledger is closed."""
     monkeypatch.setattr(beside, "_MOMENT", moment)
+    monkeypatch.setattr(beside, "_PILE", pile)
     ledger = Ledger()
     keeper = keeper_of(ledger)
     for page in PAGES:
         keeper.keep([page], [COPY])
     keeper.close()
     kept = [pages for pages, _ in ledger.kept if pages]
-    assert len(kept) <= most
+    assert len(kept) == transactions
     assert [page for pages in kept for page in pages] == PAGES
     assert sum(len(copies) for _, copies in ledger.kept) == len(PAGES)
     assert ledger.closed
@@ -124,15 +125,19 @@ def test_a_slow_ledger_holds_nobody_up_until_much_waits(monkeypatch: pytest.Monk
 
 
 def test_when_much_waits_the_next_is_kept_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that memory stays flat."""
+    """So that memory stays flat; copies count as well."""
     monkeypatch.setattr(beside, "_MOMENT", 1e9)
     monkeypatch.setattr(beside, "_PILE", 1)
-    ledger = Ledger()
-    keeper = keeper_of(ledger)
+    monkeypatch.setattr(beside, "_COPIES", 1)
+    ledger, other = Ledger(), Ledger()
+    keeper, copier = keeper_of(ledger), keeper_of(other)
     for page in PAGES:
         keeper.keep([page], [])
+        copier.keep([], [COPY])
     keeper.close()
+    copier.close()
     assert [pages for pages, _ in ledger.kept] == [PAGES[:2], PAGES[2:4], PAGES[4:]]
+    assert [copies for _, copies in other.kept] == [[COPY] * 2, [COPY] * 2, [COPY]]
 
 
 def test_what_the_ledger_raises_comes_out() -> None:

@@ -229,6 +229,7 @@ def test_copies_are_answered_like_the_first(
 ) -> None:
     """Whatever is shared between files of one content, the table is that of a run that shares nothing."""
     monkeypatch.setattr(beside, "_MOMENT", 0.0)  # so that what is answered is known at once
+    monkeypatch.setattr(beside, "_PILE", -1)  # and nobody goes on before it is
     scans = tmp_path / "scans"
     scans.mkdir()
     for number in range(60):

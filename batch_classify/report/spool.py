@@ -51,7 +51,7 @@ _COMMON = {
     "seen": "i",
     "width": "h",
 }
-_own, _common = (struct.Struct("<" + "".join(fields.values())).pack for fields in (_OWN, _COMMON))
+_pack_own, _pack_common = (struct.Struct("<" + "".join(fields.values())).pack for fields in (_OWN, _COMMON))
 ENTRY = np.dtype([(name, f"<{code}") for name, code in (_OWN | _COMMON).items()])
 """What is known of a card in the spool.
 
@@ -119,7 +119,7 @@ class Spool:
         self._rows = TemporaryFile(buffering=_BUFFER, dir=folder)  # noqa: SIM115 - likewise
         self._text = b""  # all rows, when it comes to the page
         self._urgent, self._settled = bytearray(), bytearray()  # ENTRY each
-        self._common: dict[tuple[str, int | None, Status], _Common] = {}
+        self._shared: dict[tuple[str, int | None, Status], _Common] = {}
         self._most_rows = most_rows
         self._least_lot = -inf if most_rows else inf  # a settled row has more, or the sample goes without
         self._room = most_settled_scans
@@ -146,7 +146,7 @@ class Spool:
         row = card.row
         # What shows a picture says the same of its copies, under other names.
         page = row.sha256, row.page, row.status
-        common = self._common.get(page) or _of(row)
+        common = self._shared.get(page) or _of(row)
         lot = -crc32(row.file.encode("utf-8", "surrogateescape"), common.begun)
         if common.settled and lot <= self._least_lot:
             return
@@ -154,12 +154,12 @@ class Spool:
             before = self._pictures_end
             common = self._written(card, common)
             if row.sha256 and self._pictures_end > before:
-                if len(self._common) == _MOST_SHARED:
-                    self._common.clear()
-                self._common[page] = common
+                if len(self._shared) == _MOST_SHARED:
+                    self._shared.clear()
+                self._shared[page] = common
         text = f"[{_COMPACT.encode(to_cell(row.file))},{common.text}".encode("ascii")
         self._rows.write(text)
-        entry = _own(lot, self._rows_end, len(text)) + common.fields
+        entry = _pack_own(lot, self._rows_end, len(text)) + common.fields
         self._rows_end += len(text)
         if not common.settled:
             self._urgent += entry
@@ -221,7 +221,7 @@ class Spool:
         place = Place(self._pictures_end, len(data), len(shown), width)
         self._pictures_end += len(data) + len(shown)
         text = _COMPACT.encode(row_values(row)[1:])[1:]
-        fields = _common(common.settled, rank, label, row.confidence or 0.0, *place)
+        fields = _pack_common(common.settled, rank, label, row.confidence or 0.0, *place)
         return _Common(common.settled, common.begun, text, fields)
 
 

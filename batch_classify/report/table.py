@@ -52,15 +52,18 @@ def to_line(row: Row, probabilities: bool) -> str:
 def _after_file(row: Row, probabilities: bool) -> str:
     spelt = [
         "" if value is None else f"{value:.6f}" if isinstance(value, float) else str(value)
-        for value in values(row, probabilities)[1:]
+        for value in _others(row, probabilities)
     ]
     return ",".join(["", *spelt]) + "\n"
 
 
 def values(row: Row, probabilities: bool) -> list[str | int | float | None]:
     """Return a row's cells as values, in the order of `columns`; None is an empty one."""
+    return [to_cell(row.file), *_others(row, probabilities)]
+
+
+def _others(row: Row, probabilities: bool) -> list[str | int | float | None]:
     cells = [
-        to_cell(row.file),
         row.page,
         row.label,
         row.confidence,
@@ -103,10 +106,8 @@ class Table:
 
     def write(self, row: Row, *, again: bool = False) -> None:
         """Add a row at the end; `again` hints that there was one like it but for the file."""
-        if again:
-            self._file.write(quoted(to_cell(row.file)) + self._alike(row[1:]))
-        else:
-            self._file.write(to_line(row, self._probabilities))
+        others = self._alike(row[1:]) if again else _after_file(row, self._probabilities)
+        self._file.write(quoted(to_cell(row.file)) + others)
 
 
 def read_table(path: Path) -> pd.DataFrame:
