@@ -43,7 +43,7 @@ class Cascade(nn.Module):
     Takes [N, C, H, W] and gives logits [N, classes]. In training it gives [2N, classes], the quick one's
     first; there the careful one reads the half of which the quick one is least sure, much as it will later,
     and the rest are the quick one's logits again, without a gradient (compare Jiang et al. 2019, selective
-    backprop).
+    backprop). Where the careful one is not to learn, it gives the quick one's logits alone.
     """
 
     def __init__(
@@ -62,6 +62,8 @@ class Cascade(nn.Module):
         """Read a batch."""
         logits: torch.Tensor = self.quick(images)
         if self.training:
+            if not any(weights.requires_grad for weights in self.careful.parameters()):
+                return logits
             known = logits.detach()
             places = known.softmax(1).amax(1).topk((len(known) + 1) // 2, largest=False).indices
             return torch.cat(

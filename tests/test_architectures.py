@@ -48,15 +48,25 @@ def test_unknown_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "size"),
-    [(DEFAULT, (282_000, 14_000_000)), ("vgg-cascade-wide", (626_000, 32_000_000))],
+    ("name", "quick", "careful"),
+    [
+        (DEFAULT, (23_000, 1_700_000), (282_000, 14_000_000)),
+        ("vgg-cascade-wide", (23_000, 1_700_000), (626_000, 32_000_000)),
+        ("vgg-cascade-strided", (34_000, 610_000), (626_000, 32_000_000)),
+    ],
 )
-def test_a_cascade_has_the_size_that_is_said_of_it(name: str, size: tuple[int, int]) -> None:
-    """Its quick part is `vgg-tiny`, 23,000 parameters and 1.7 million multiply-adds; then the careful one."""
+def test_a_cascade_has_the_size_that_is_said_of_it(
+    name: str, quick: tuple[int, int], careful: tuple[int, int]
+) -> None:
+    """Of either part the parameters and the multiply-adds of a picture."""
     cascade = build(architecture_of(name))[1]
     assert isinstance(cascade, Cascade)
-    assert size_of(cascade.quick) == (23_000, 1_700_000)
-    assert size_of(cascade.careful) == size
+    assert (size_of(cascade.quick), size_of(cascade.careful)) == (quick, careful)
+
+
+def test_the_quick_network_of_the_default_is_vgg_tiny() -> None:
+    """Trained by itself, it has the same layers."""
+    cascade = build(architecture_of(DEFAULT))[1]
     assert size_of(build(VGG_TINY)[1:]) == size_of(cascade.quick)
 
 

@@ -132,6 +132,14 @@ def test_both_networks_of_a_cascade_learn() -> None:
     assert all(weights.grad.any() for weights in both.quick.parameters())
 
 
+def test_in_training_the_careful_network_is_not_asked_where_it_is_not_to_learn() -> None:
+    """What is left are the quick network's answers, one to a picture."""
+    images = some_images(5)
+    network = build([NORMALISE, cascade(0.9)]).train()
+    network[1].careful.requires_grad_(False)
+    assert torch.equal(network(images), parts_of(network, images)[0])
+
+
 def test_what_is_still_unsure_is_turned() -> None:
     """There the logits are the careful network's mean over the picture and the turned ones."""
     images = some_images(6)

@@ -41,7 +41,8 @@ def test_the_network_of_a_start(fake_model: Path) -> None:
     assert fresh(torch.zeros(2, 28, 28, dtype=torch.uint8)).shape == (2, 10)
 
 
-SHIPPED = "vgg-cascade-wide"
+SHIPPED, ALIKE = "vgg-cascade-strided", "vgg-cascade-wide"
+"""The network of the model that comes along, and one with the same careful network and another quick one."""
 
 
 @pytest.mark.parametrize("arch", [None, SHIPPED])
@@ -65,9 +66,26 @@ def test_from_a_network_without_a_name(fake_model: Path) -> None:
     assert start.architecture == read_card(fake_model)[0].architecture
 
 
+def test_another_quick_network() -> None:
+    """It has the layers that were asked for, all weights but the quick network's, and these stay."""
+    start, before = start_from(ALIKE, DEFAULT_MODEL), start_from(None, DEFAULT_MODEL)
+    assert (start.arch, start.architecture) == (ALIKE, ARCHITECTURES[ALIKE])
+    assert start.sha256 == before.sha256
+    assert start.judge is not None
+    assert start.weights is not None
+    assert before.weights is not None
+    assert start.weights.keys() == start.frozen
+    weights = start.network().state_dict()
+    assert {name for name in weights if name not in start.frozen} == {
+        name for name in weights if ".quick." in name
+    }
+    assert all(torch.equal(weights[name], before.weights[name]) for name in start.frozen)
+    assert not before.frozen
+
+
 def test_another_network(fake_model: Path) -> None:
     """The network that is asked for must be the model's own; the message names both and the way out."""
-    assert "vgg-cascade-wide. Leave out --arch" in error_of(ExitCode.USAGE, "cnn-2", DEFAULT_MODEL)
+    assert f"{SHIPPED}. Leave out --arch" in error_of(ExitCode.USAGE, "cnn-2", DEFAULT_MODEL)
     assert "another network" in error_of(ExitCode.USAGE, "cnn-2", fake_model)
     assert "cnn-9" in error_of(ExitCode.USAGE, "cnn-9", fake_model)
 

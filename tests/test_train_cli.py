@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 import train
 from batch_classify import __version__
 from batch_classify.errors import ExitCode
-from batch_classify.model import CARD, load, read_card, sha256_of
+from batch_classify.model import CARD, DEFAULT_MODEL, load, read_card, sha256_of
 from batch_classify.preprocess import VERSION
 from train import checkpoint
 from train.cli import app
@@ -178,6 +178,7 @@ def test_a_terminated_fit_can_be_resumed(digits: Path, tmp_path: Path) -> None:
         (["fit", "--preset", "slow"], ExitCode.USAGE, "quick, standard, best"),
         (["fit", "--arch", "cnn-2", "--preset", "best"], ExitCode.USAGE, "tutorial"),
         (["fit", "--average"], ExitCode.USAGE, "--average needs a model"),
+        (["fit", "--init", "{shipped}", "--arch", "{alike}", "--average"], ExitCode.USAGE, "leave out"),
         (["fit", "--init", "{tmp}/none"], ExitCode.MODEL, "model folder"),
         (["fit", "--init", "{fake}", "--arch", "cnn-2"], ExitCode.USAGE, "Leave out --arch"),
         (["fit", "--data", "{digits}", "--resume"], ExitCode.INPUT, "there is none"),
@@ -205,7 +206,8 @@ def test_what_is_wrong_is_told(
     monkeypatch.chdir(tmp_path)
     draw(tmp_path / "few", 3)
     (tmp_path / "few" / "0.png").write_text("a file")
-    result = run(*(part.format(tmp=tmp_path, digits=digits, fake=fake_model) for part in arguments))
+    places = {"tmp": tmp_path, "digits": digits, "fake": fake_model, "shipped": DEFAULT_MODEL}
+    result = run(*(part.format(**places, alike="vgg-cascade-wide") for part in arguments))
     assert result.exit_code == code, result.output
     assert message in result.stderr
     assert result.stdout == ""

@@ -84,6 +84,21 @@ def test_both_parts_of_a_cascade_learn() -> None:
         assert accuracy_of(nn.Sequential(network[0], part), TRAINING, "cpu") > 0.8
 
 
+def test_what_is_frozen_stays_as_it_is() -> None:
+    """The quick network of a cascade learns by itself, and the careful one keeps the weights that it had."""
+    layers = [TINY[0], {"layer": "cascade", "quick": TINY[4:], "careful": TINY[1:], "sure": 0.9}]
+    first = build(layers).state_dict()
+    kept = {name: value.clone() for name, value in first.items() if ".careful." in name}
+    recipe = Recipe(epochs=12, batch_size=40, lr=1e-2)
+    network = fit(
+        layers, TRAINING, VALIDATION, recipe, "cpu", lambda _: None, weights=kept, frozen=frozenset(kept)
+    )
+    assert isinstance(network, nn.Sequential)
+    after = network.state_dict()
+    assert all(torch.equal(after[name], value) for name, value in kept.items())
+    assert accuracy_of(nn.Sequential(network[0], network[1].quick), TRAINING, "cpu") > 0.8
+
+
 def test_half_of_a_target_is_what_the_teachers_say() -> None:
     """The other half is the label; without teachers the labels stay as they are."""
     batch, labels = torch.zeros(3, 28, 28), torch.tensor([0, 1, 2])

@@ -64,9 +64,9 @@ def fit(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="The network: vgg-cascade, vgg-cascade-wide, vgg-tiny, or a tutorial's: mlp-4, mlp-128-64, "
-            "mlp-128-128, cnn-3, cnn-2. Default: that of --init, vgg-tiny for --preset quick, or else "
-            "vgg-cascade.",
+            help="The network: vgg-cascade, vgg-cascade-wide, vgg-cascade-strided, vgg-tiny, or a "
+            "tutorial's: mlp-4, mlp-128-64, mlp-128-128, cnn-3, cnn-2. Default: that of --init, vgg-tiny for --preset "
+            "quick, or else vgg-cascade. With --init it may have another quick network, which alone learns.",
         ),
     ] = None,
     preset: Annotated[
@@ -161,10 +161,16 @@ def fit(
         if average and init is None:
             raise JobError(ExitCode.USAGE, "--average needs a model to start from: name it with --init.")
         start = start_from(arch or (None if init else arch_of(preset)), init)
+        if start.frozen and (average or corrections):
+            raise JobError(
+                ExitCode.USAGE,
+                f"--arch {arch} gives --init {init} a new quick network, which has nothing to keep yet: "
+                "leave out --average and --corrections, and fine-tune the model that comes of it.",
+            )
         recipe = recipe_of(
             start.arch,
             preset,
-            fine_tune=init is not None,
+            fine_tune=init is not None and not start.frozen,
             epochs=epochs,
             batch_size=batch_size,
             lr=lr,

@@ -29,7 +29,7 @@ from train.quantise import quantise
 
 _PACKAGES = ("batch-classify", "numpy", "onnx", "onnxscript", "opencv-python", "torch", "torchvision")
 _CLOSE = 0.01  # two probabilities nearer than this may change places between the runtimes
-_CLOSE_IN_INT8 = 0.05  # and in 8 bits; either way the answer goes to a human
+_CLOSE_IN_INT8 = 0.1  # and in 8 bits; either way the answer is no surer than 0.55, and goes to a human
 _BATCH = 256
 
 

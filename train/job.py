@@ -114,6 +114,7 @@ def fit_model(
                 device,
                 report,
                 weights=task.start.weights,
+                frozen=task.start.frozen,
                 teachers=[teacher.network() for teacher in task.teachers],
                 state=earlier.state if earlier else None,
                 save=save,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -23,25 +24,32 @@ _UNNAMED = "unnamed"  # a network of somebody's own, that a model folder brought
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A reader's name and layers; and of a trained model its weights, the hash of its card, and its judge."""
+    """A reader's name and layers; and of a trained model its weights, the hash of its card, and its judge.
+
+    `frozen` are the names of weights that stay as they are: those of all but a cascade's quick network, if
+    that is a new one. Then `weights` has only these.
+    """
 
     arch: str
     architecture: Architecture
     weights: Mapping[str, torch.Tensor] | None = None
     sha256: str | None = None
     judge: Judge | None = None
+    frozen: frozenset[str] = frozenset()
 
     def network(self) -> nn.Module:
         """Build the reader, with the trained weights if there are any."""
         network = build(self.architecture)
         if self.weights is not None:
-            network.load_state_dict(self.weights)
+            network.load_state_dict(self.weights, strict=not self.frozen)
         return network
 
 
 def start_from(arch: str | None, init: Path | None) -> Start:
-    """Start from the network with the name `arch`, or from the model folder `init`, whose network it must be.
+    """Start from the network with the name `arch`, or from the model folder `init`.
 
+    With both, that network must be the model's own, or a cascade with the model's careful network and another
+    quick one, which then starts with random weights and is all that learns.
     Raises JobError (USAGE, MODEL).
     """
     if init is None:
@@ -49,7 +57,8 @@ def start_from(arch: str | None, init: Path | None) -> Start:
         return Start(arch, architectures.architecture_of(arch))
     model = load(init, "cpu", preprocessing=VERSION)  # checks the folder, and its files' hashes
     layers = model.card.architecture
-    if arch is not None and architectures.architecture_of(arch) != layers:
+    wanted = layers if arch is None else architectures.architecture_of(arch)
+    if _without_quick(wanted) != _without_quick(layers):
         found = architectures.name_of(layers) or "another network"
         raise JobError(
             ExitCode.USAGE,
@@ -69,7 +78,16 @@ def start_from(arch: str | None, init: Path | None) -> Start:
     if model.card.judge and both.judge:
         judge = Judge(model.card.judge, both.judge, model.card.reject_above)
     name = arch or architectures.name_of(layers) or _UNNAMED
-    return Start(name, layers, both.reader.state_dict(), model.sha256, judge)
+    weights = both.reader.state_dict()
+    if wanted == layers:
+        return Start(name, layers, weights, model.sha256, judge)
+    kept = {name: value for name, value in weights.items() if ".quick." not in name}
+    return Start(name, wanted, kept, model.sha256, judge, frozenset(kept))
+
+
+def _without_quick(layers: Architecture) -> list[dict[str, Any]]:
+    """Return the layers without the quick network of a cascade among them."""
+    return [{name: value for name, value in layer.items() if name != "quick"} for layer in layers]
 
 
 def mean_weights(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -127,13 +127,15 @@ def fit(
     *,
     classes: int = 10,
     weights: Mapping[str, torch.Tensor] | None = None,
+    frozen: Collection[str] = (),
     teachers: Sequence[nn.Module] = (),
     state: State | None = None,
     save: Callable[[State], None] = _ignore,
 ) -> nn.Module:
     """Train a network and return it, on `device` and in evaluation mode.
 
-    It tells so many `classes` apart, and starts from `weights` or from random ones. After each epoch
+    It tells so many `classes` apart, and starts from `weights` or from random ones; those with a name in
+    `frozen` stay as they are. After each epoch
     `report` hears how it went and `save` gets the state, with the logits of the validation digits; with that
     as `state` the training goes on: on the same machine the weights come out the same to the bit. From
     `teachers` it learns as well: half of each target is the mean of their softmaxes on the same varied
@@ -144,7 +146,9 @@ def fit(
     torch.manual_seed(recipe.seed)
     network = build(architecture, outputs=classes)
     if weights is not None:
-        network.load_state_dict(weights)
+        network.load_state_dict(weights, strict=not frozen)
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name not in frozen)
     images = torch.from_numpy(training.images).to(device)
     labels = torch.from_numpy(training.labels).to(device)
     batches = max(1, len(images) // recipe.batch_size)
