@@ -30,7 +30,8 @@ from batch_classify.results import cannot_write
 from batch_classify.row import Reason
 from batch_classify.stamp import Stamp
 
-_WAL = 8000  # pages of 4 KiB before they go into the file itself; SQLite's 1000 took 1.4 times as long
+_PAGE = 2**14  # bytes; of SQLite's 4 KiB a content's pictures take half, and a new one 4 µs more
+_WAL = 2000  # of these before they go into the file itself; an eighth of that took 1.4 times as long
 _TOGETHER = 512  # rows a statement; other threads run during one, and after each it waits for them
 _MOST = 2**15  # contents that a worker remembers, of 150 bytes each
 _PATIENCE = 30.0  # seconds, for somebody who looks into the file
@@ -48,6 +49,7 @@ _OF_THE_FILE = frozenset(
     {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
 )  # and, among those, errors for which it would
 LEDGER, DAMAGED = "ledger.sqlite", "ledger.damaged.sqlite"
+_BLOBS = (bytes, bytearray)
 _SCHEMA = 1  # rises whenever a table changes
 _TABLES = """
 CREATE TABLE files (
@@ -185,30 +187,39 @@ class Ledger:
         Of `copies` the content is here already. What has no hash was not read, so there is nothing to keep.
         """
         news = [page for page in pages if page.sha256 and (page.stamp or not page.stored)]
-        files = [self._file(copy) for copy in copies if copy.stamp]
-        if not news and not files:
+        read = [copy for copy in copies if copy.stamp]
+        if not news and not read:
             return
         with self._guarded():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                self._keep(news, files)
+                self._keep(news, read)
             except BaseException:
                 self._connection.rollback()
                 raise
             self._connection.commit()
 
-    def _file(self, read: Prepared | Known) -> tuple[Any, ...]:
-        stamp = read.stamp or ()
-        return (self._root + os.fsencode(read.file), *stamp, bytes.fromhex(read.sha256))
+    def _files(self, read: Sequence[Prepared | Known]) -> list[tuple[Any, ...]]:
+        """Return the rows of files, whose names are encoded in one go: that takes a fifth of the time."""
+        names = os.fsencode("\0".join([one.file for one in read])).split(b"\0") if read else []
+        return [
+            (bytearray(self._root + name), *(one.stamp or ()), bytearray.fromhex(one.sha256))
+            for name, one in zip(names, read, strict=True)
+        ]
 
-    def _keep(self, news: Sequence[Prepared], files: list[tuple[Any, ...]]) -> None:
-        """Write a batch table by table."""
-        made_by, read_by = self._edition.made_by, self._edition.read_by
+    def _keep(self, news: Sequence[Prepared], copies: Sequence[Known]) -> None:
+        """Write a batch table by table.
+
+        As bytearrays: of bytes the sqlite3 module finds out each time that nobody adapts them, which takes
+        longer than to bind them.
+        """
+        made_by, read_by = bytearray(self._edition.made_by), bytearray(self._edition.read_by)
+        read: list[Prepared | Known] = [*copies]
         contents, pages, answers = [], [], []
         for (_, hexadecimal), group in groupby(news, key=lambda page: (page.file, page.sha256)):
-            content, first = bytes.fromhex(hexadecimal), next(group)
+            content, first = bytearray.fromhex(hexadecimal), next(group)
             if first.stamp:
-                files.append(self._file(first))
+                read.append(first)
             if first.stored:
                 continue
             contents.append((content, made_by))
@@ -216,7 +227,7 @@ class Ledger:
                 values = _values(page)
                 pages.append((content, place, made_by, *values, _checksum(content, *values)))
                 if page.logits is not None:
-                    logits = page.logits.tobytes()
+                    logits = bytearray(page.logits)
                     answers.append((content, place, made_by, read_by, logits, _checksum(content, logits)))
         if self._was_empty is None:
             self._was_empty = not self._holds("pages")
@@ -227,7 +238,7 @@ class Ledger:
         # In the order of the index, so that neighbours go where the last one went: 24 to 20 µs a new content.
         for rows in (pages, answers):
             rows.sort(key=itemgetter(0))
-        for table, rows in (("files", files), ("pages", pages), ("answers", answers)):
+        for table, rows in (("files", self._files(read)), ("pages", pages), ("answers", answers)):
             self._put(table, rows)
 
     def _put(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -325,6 +336,7 @@ def _opened(path: Path) -> sqlite3.Connection:
     try:
         # WAL: a reader never waits, and a commit is one short append, safe against the death of the process;
         # NORMAL: a power cut may take the last commits back, but leaves the file sound.
+        connection.execute(f"PRAGMA page_size = {_PAGE}")  # of a new file
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL}")
@@ -381,9 +393,9 @@ def _page(file: str, content: bytes, row: tuple[Any, ...]) -> Prepared:
 
 def _values(page: Prepared) -> tuple[Any, ...]:
     """Return a page as its columns from `number` to `thumbnail_width`."""
-    image = None if page.image is None else page.image.tobytes()
+    image = None if page.image is None else bytearray(page.image)
     thumbnail, width = (
-        (None, None) if page.thumbnail is None else (page.thumbnail.tobytes(), width_of(page.thumbnail))
+        (None, None) if page.thumbnail is None else (bytearray(page.thumbnail), width_of(page.thumbnail))
     )
     reason = None if page.reason is None else str(page.reason)
     # A decoder's message may hold a lone surrogate, which UTF-8 cannot.
@@ -393,7 +405,5 @@ def _values(page: Prepared) -> tuple[Any, ...]:
 
 def _checksum(*values: Any) -> int:
     """Return the CRC-32 of values; SQLite itself would not notice a flipped bit in one."""
-    sum_ = 0
-    for value in values:
-        sum_ = zlib.crc32(value if isinstance(value, bytes) else repr(value).encode(), sum_)
-    return sum_
+    parts = [value if isinstance(value, _BLOBS) else repr(value).encode() for value in values]
+    return zlib.crc32(b"".join(parts))

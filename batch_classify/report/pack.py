@@ -53,7 +53,10 @@ def json_text(value: object) -> Markup:
 
 
 def _harmless(text: str) -> str:
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    for sign in "<>&":
+        if sign in text:  # as hardly ever; to look for it takes a tenth of the time
+            text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
 
 
 def blocks(spool: Spool, page_bytes: int = PAGE_BYTES) -> Iterator[Block]:
