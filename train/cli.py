@@ -65,8 +65,8 @@ def fit(
         typer.Option(
             metavar="NAME",
             help="The network: vgg-cascade, vgg-cascade-wide, vgg-cascade-strided, vgg-tiny, or a "
-            "tutorial's: mlp-4, mlp-128-64, mlp-128-128, cnn-3, cnn-2. Default: that of --init, vgg-tiny for --preset "
-            "quick, or else vgg-cascade. With --init it may have another quick network, which alone learns.",
+            "tutorial's: mlp-4, mlp-128-64, mlp-128-128, cnn-3, cnn-2. Default: that of --init, vgg-tiny for "
+            "--preset quick, or else vgg-cascade. With --init, another quick network may learn alone.",
         ),
     ] = None,
     preset: Annotated[
