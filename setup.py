@@ -14,7 +14,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 SOURCES = [
-    f"batch_classify/c/{name}.c" for name in ("clean", "fit", "gather", "ink", "paper", "pieces", "rules")
+    f"batch_classify/c/{name}.c" for name in ("clean", "files", "fit", "ink", "paper", "pieces", "rules")
 ]
 FLAGS = (
     *("-std=c11", "-O3", "-fno-math-errno", "-ffp-contract=off"),

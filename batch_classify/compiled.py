@@ -1,4 +1,4 @@
-"""What is compiled: the steps on pixels that cost the most, in C (`c/`), called through ctypes; and `gather`.
+"""What is compiled, in C (`c/`), called through ctypes: the steps on pixels that cost the most, and reading.
 
 `setup.py` compiles them when the program is installed. Takes and gives NumPy arrays; the modules that call in
 here say what the values mean. Planes are uint8 [height, width]. Does not keep any state.
@@ -7,8 +7,10 @@ here say what the values mean. Planes are uint8 [height, width]. Does not keep a
 from __future__ import annotations
 
 import ctypes
+import os
 import sysconfig
-from ctypes import byref, c_char, c_double, c_int, c_int32, c_ssize_t, c_void_p
+from collections.abc import Sequence
+from ctypes import byref, c_char, c_char_p, c_double, c_int, c_int32, c_int64, c_ssize_t, c_void_p
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 
 Plane = NDArray[np.uint8]
 
+_FILE = 5  # numbers in `File` in c/files.c
 SIDE, LARGEST = 28, 192  # px, as in c/planes.h
 HARD, DOUBTFUL, DONE = range(3)  # as in c/clean.c
 
@@ -56,7 +59,7 @@ def load() -> ctypes.CDLL:
         getattr(library, name).argtypes = [*arguments]
     for name in ("variation", "half_width_of", "separability_of_all"):
         getattr(library, name).restype = c_double
-    for name in ("levels_of", "picture_of", "weigh"):
+    for name in ("levels_of", "picture_of", "read_small", "weigh"):
         getattr(library, name).restype = None
     return library
 
@@ -79,6 +82,7 @@ _ARGUMENTS = {
     "weigh": (c_void_p, c_int, c_void_p, c_int, c_int, c_void_p, c_void_p),
     "may_hold_faint_rules": _PLANE,
     "gather": (c_int, c_void_p, c_int, c_int, c_void_p),
+    "read_small": (c_char_p, c_int, c_int64, c_void_p, c_void_p),
 }
 _C = load()
 
@@ -178,6 +182,19 @@ def gather(file: int, starts: NDArray[np.int64], length: int) -> Plane:
     if not _call(_C.gather, file, starts, len(starts), length, pieces):
         raise OSError("what was written is not there to be read")
     return pieces
+
+
+def read_small(paths: Sequence[str], room: int) -> tuple[Plane, list[list[int]]]:
+    """Read files that are small, uint8 [room], and tell of each where it starts, and what its stamp holds.
+
+    The start is -1 where it is not that easy: what is empty, no regular file, changing, not there or not
+    allowed, or has no room any more, is for somebody else to read.
+    """
+    data = np.empty(room, np.uint8)
+    files = np.empty((len(paths), _FILE), np.int64)
+    if paths:
+        _call(_C.read_small, os.fsencode("\0".join(paths)), len(paths), room, data, files)
+    return data, files.tolist()
 
 
 def _call(function: Any, *values: Any) -> Any:

@@ -15,7 +15,7 @@ import os
 import stat
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_classify import header
+from batch_classify.compiled import read_small
 from batch_classify.row import Reason
 from batch_classify.stamp import Stamp
 
@@ -43,6 +44,7 @@ _HEADERS = {"Png": header.png, "Jpeg": header.jpeg, "WebP": header.webp}
 DECODING = 2
 """Rises whenever the pixels of some file come out otherwise, so that stored answers are not taken for it."""
 _STEP = 1 << 20  # bytes that are read at a time, at most
+_ROOM = 1 << 19  # bytes of small files together
 _ENOUGH = 320  # px of the longer side, which `preprocess` halves again: a larger JPEG is decoded reduced
 _FULL = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH
 _REDUCED = {
@@ -113,6 +115,17 @@ def read(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> Conte
         if error.errno == errno.ENXIO:  # what a socket answers to being opened
             return _problem(Reason.UNSUPPORTED, "not a regular file")
         return _problem(Reason.UNREADABLE, f"the file could not be read ({error.strerror})")
+
+
+def read_some(paths: Sequence[str], limits: Limits = DEFAULT_LIMITS) -> Iterator[Contents]:
+    """Read files as `read` does; small ones all at once by C, which takes half of the time."""
+    data, found = read_small(paths, min(_ROOM, limits.bytes))
+    for path, (start, *stamp) in zip(paths, found, strict=True):
+        if start < 0:
+            yield read(path, limits)
+        else:
+            whole = data[start : start + stamp[0]].tobytes()
+            yield Contents(whole, hashlib.sha256(whole).hexdigest(), stamp=Stamp._make(stamp))
 
 
 def _read(file: int, limits: Limits) -> Contents:

@@ -9,17 +9,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_classify.decode import DEFAULT_LIMITS, Contents, Grey, decode, read
+from batch_classify.decode import DEFAULT_LIMITS, Contents, Grey, decode, read, read_some
 from batch_classify.preprocess import preprocess
 from batch_classify.report.card import thumbnail
 from batch_classify.row import Reason
-from batch_classify.stamp import COARSE, Stamp
+from batch_classify.stamp import COARSE_NS, Stamp
 
 _LITTLE, _SOME = 2**19, 64  # bytes or px, and how many: so much goes through a step before the next
 
@@ -100,14 +101,16 @@ def prepare_contents(files: Iterable[File]) -> list[Prepared]:
 
 
 def _read(root: Path, files: Iterable[str]) -> Iterator[File]:
-    """Read files one by one; one has no stamp if a change might not show in it."""
+    """Read files; one has no stamp if a change might not show in it."""
     place = os.path.join(root, "")  # noqa: PTH118 - with the slash, which a Path drops
-    for file in files:
-        begun = time.time_ns()
-        contents = read(place + file, DEFAULT_LIMITS)
-        if contents.stamp and contents.stamp.touched_within(COARSE, begun):
-            contents = contents._replace(stamp=None)
-        yield file, contents
+    files = iter(files)
+    while some := list(islice(files, _SOME)):
+        begun = time.time_ns() - COARSE_NS
+        found = read_some([place + file for file in some], DEFAULT_LIMITS)
+        for file, contents in zip(some, found, strict=True):
+            if contents.stamp and contents.stamp.touched_between(begun, time.time_ns() + COARSE_NS):
+                contents = contents._replace(stamp=None)
+            yield file, contents
 
 
 def _together(items: Iterable[Item], size: Callable[[Item], int]) -> Iterator[list[Item]]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-COARSE = 2.0
-"""Seconds after a touch in which another might not show: the times of some file systems are no finer."""
+COARSE_NS = 2 * 10**9
+"""After a touch another might not show for so long: the times of some file systems are no finer."""
 
 
 class Stamp(NamedTuple):
@@ -33,4 +33,9 @@ class Stamp(NamedTuple):
 
         Or as much after it, since a server's clock may run ahead; a time far in the future means nothing.
         """
-        return min(abs(now_ns - self.mtime_ns), abs(now_ns - self.ctime_ns)) < seconds * 1e9
+        some = round(seconds * 1e9)
+        return self.touched_between(now_ns - some, now_ns + some)
+
+    def touched_between(self, first_ns: int, last_ns: int) -> bool:
+        """Whether the file was touched after the first of two moments and before the last."""
+        return first_ns < self.mtime_ns < last_ns or first_ns < self.ctime_ns < last_ns

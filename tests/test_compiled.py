@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tempfile import TemporaryFile
+from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 
 from batch_classify import compiled
 from batch_classify.compiled import Plane
+from batch_classify.stamp import Stamp
 
 sides = st.integers(1, 70)
 planes = st.tuples(sides, sides).flatmap(lambda shape: arrays(np.uint8, shape))
@@ -216,6 +218,37 @@ def test_a_piece_that_is_not_there_is_an_error() -> None:
     """A file that was cut short does not come as rubbish."""
     with TemporaryFile() as file, pytest.raises(OSError, match="not there"):
         compiled.gather(file.fileno(), np.array([0], np.int64), 10)
+
+
+SIZES = st.lists(st.integers(0, 50), max_size=20)
+
+
+@given(SIZES, st.integers(1, 400))
+def test_small_files_are_read(sizes: list[int], room: int) -> None:
+    """Each whole and with its stamp while there is room; what is empty, a folder or not there is left out."""
+    rng = np.random.default_rng(6)
+    with TemporaryDirectory() as place:
+        paths = [Path(place, f"é {number}") for number in range(len(sizes))]
+        contents = [rng.integers(0, 256, size, np.uint8).tobytes() for size in sizes]
+        for path, content in zip(paths, contents, strict=True):
+            path.write_bytes(content)
+        names = [*map(str, paths), place, f"{place}/none"]
+        data, found = compiled.read_small(names, room)
+        assert [start for start, *_ in found[-2:]] == [-1, -1]
+        used = 0
+        for path, content, (start, *stamp) in zip(paths, contents, found[:-2], strict=True):
+            if 0 < len(content) < room - used:
+                assert data[start : start + len(content)].tobytes() == content
+                assert Stamp._make(stamp) == Stamp.of(path.stat())
+                assert start == used
+                used += len(content)
+            else:
+                assert start == -1
+
+
+def test_no_files_are_read() -> None:
+    """Without paths there is nothing to tell."""
+    assert compiled.read_small([], 10)[1] == []
 
 
 def test_without_what_was_compiled_there_is_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

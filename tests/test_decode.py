@@ -33,6 +33,7 @@ from batch_classify.decode import (
     on_background,
     quiet,
     read,
+    read_some,
 )
 from batch_classify.row import Reason
 
@@ -575,6 +576,19 @@ def test_read_says_why_not(
     assert contents.data is None
     assert contents.problem is not None
     assert contents.problem.reason is reason
+
+
+def test_files_are_read_together_as_one_by_one(tmp_path: Path) -> None:
+    """Small and large ones, odd ones and those that are none have the same contents, in their order."""
+    for name, size in (("small", 10), ("limit", 1000), ("large", 1001), ("empty", 0), ("last", 500)):
+        (tmp_path / name).write_bytes(bytes(size))
+    os.mkfifo(tmp_path / "pipe")
+    paths = [str(tmp_path / name) for name in ("small", "none", "large", "pipe", "limit", "empty", "last")]
+    limits = Limits(bytes=1000)
+    found = list(read_some(paths, limits))
+    assert found == [read(path, limits) for path in paths]
+    assert [contents.data is not None for contents in found] == [True, False, False, False, True, False, True]
+    assert list(read_some([])) == []
 
 
 def test_read_without_permission(monkeypatch: pytest.MonkeyPatch) -> None:

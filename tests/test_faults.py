@@ -108,7 +108,7 @@ class Doomed:
 
         # In this process, which ends with it. The same steps each time, however young the scans are and
         # however long it takes:
-        prepare_module.COARSE = 0.0
+        prepare_module.COARSE_NS = 0
         beside_module._MOMENT = 0.0
         beside_module._PILE = -1
         ledger_module._opened = traced  # type: ignore[assignment]

@@ -188,6 +188,7 @@ def test_a_file_that_hangs_costs_itself(
     assert again.remembered == 8
 
 
+@pytest.mark.usefixtures("nothing_is_small")
 def test_a_file_that_grows_for_ever_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading ends at the limit, however fast somebody writes, in the main process too."""
     monkeypatch.setattr(

@@ -196,6 +196,7 @@ def test_files_touched_a_moment_ago_are_deferred(root: Path, ledger: Ledger) -> 
     assert {page.reason for page in take_in(root, settle=10)} == {None}
 
 
+@pytest.mark.usefixtures("nothing_is_small")
 def test_a_file_that_grows_while_it_is_read_is_deferred(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even without time to settle, half a file is not taken for a whole one, nor remembered."""
     read = os.read

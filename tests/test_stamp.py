@@ -37,3 +37,12 @@ def test_touched_within(mtime: int, ctime: int, seconds: float, touched: bool) -
     """Either time counts, on both sides of now, which is 100 s here."""
     stamp = Stamp(0, mtime * SECOND, ctime * SECOND, 0)
     assert stamp.touched_within(seconds, 100 * SECOND) is touched
+
+
+@pytest.mark.parametrize(
+    ("mtime", "ctime", "touched"),
+    [(90, 50, False), (91, 50, True), (50, 99, True), (50, 100, False), (80, 120, False)],
+)
+def test_touched_between(mtime: int, ctime: int, touched: bool) -> None:
+    """Either time counts, here between 90 and 100."""
+    assert Stamp(0, mtime, ctime, 0).touched_between(90, 100) is touched

@@ -43,7 +43,7 @@ from batch_classify.prepare import crashed_on, prepare_contents
 from batch_classify.report.card import Card
 from batch_classify.scan import OneFile, Scan, Selection
 from batch_classify.shelf import Answers, Part, Shelf
-from batch_classify.stamp import COARSE, Stamp
+from batch_classify.stamp import COARSE_NS, Stamp
 from batch_classify.uri import Uri
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report its use to its makers
@@ -176,7 +176,8 @@ def _mark(candidates: Scan, file: str) -> Mark:
         return Mark(0, "")  # reading it will tell why
     now = time.time_ns()
     # Of a file that was touched just now, the mark is of this run only.
-    return Mark(stamp.size, f"{stamp} at {now}" if stamp.touched_within(COARSE, now) else str(stamp))
+    fresh = stamp.touched_between(now - COARSE_NS, now + COARSE_NS)
+    return Mark(stamp.size, f"{stamp} at {now}" if fresh else str(stamp))
 
 
 def _shard(candidates: Scan, work: Work, marked: Sequence[tuple[str, Mark]], *, packed: bool) -> Shard:
