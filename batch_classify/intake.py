@@ -21,7 +21,7 @@ from batch_classify.pool import in_order
 from batch_classify.prepare import Known, Prepared, crashed, deferred, prepare_new
 from batch_classify.stamp import Stamp
 
-_PARTS = 64  # of what was given out, one is what a worker may have at the end while the others have nothing
+_PARTS = 32  # of what was given out, one is what a worker may have at the end while the others have nothing
 
 
 def intake(

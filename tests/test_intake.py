@@ -146,7 +146,7 @@ def test_large_folders_are_cut_into_larger_chunks(files: int, size: int, most: i
     assert [name for chunk in found for name in chunk] == [str(number) for number in range(files)]
     lengths = [len(chunk) for chunk in found]
     assert all(size <= length <= max(size, most, 1) for length in lengths[:-1])
-    assert all(length <= max(size, files / 64) for length in lengths)
+    assert all(length <= max(size, files / 32) for length in lengths)
 
 
 def test_what_is_answered_comes_without_its_pages(root: Path, ledger: Ledger) -> None:

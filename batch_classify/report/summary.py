@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import ne
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from batch_classify.row import Reason, Row, Status
 
 CONFIDENCES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999)
 """Where the bins begin in which confidences are counted, narrower towards 1, where most of them are."""
+_PLAIN = frozenset(Status) - {Status.ERROR, Status.REVIEWED}  # of a row with these no more is counted
 SCHEMA = 1
 """Version of run.json; grows when a key changes its meaning or goes away."""
 
@@ -46,16 +48,18 @@ class Summary:
 
     def add(self, *rows: Row) -> None:
         """Count rows."""
-        sure = [row.confidence for row in rows if row.confidence is not None]
+        if not rows:
+            return
+        columns: Any = Row._make(zip(*rows, strict=True))  # a third of the time of row by row
+        sure = [confidence for confidence in columns.confidence if confidence is not None]
         self.rows += len(rows)
-        self.statuses.update([row.status for row in rows])
-        self.reasons.update([row.reason for row in rows if row.reason is not None])
-        self.labels.update([row.label for row in rows if row.label is not None])
+        self.statuses.update(columns.status)
+        self.reasons.update(filter(None, columns.reason))
+        self.labels.update([label for label in columns.label if label is not None])
         self.confidences.update([bisect_right(CONFIDENCES, confidence) - 1 for confidence in sure])
-        for row in rows:
-            if row.file != self._file:
-                self.files += 1
-                self._file = row.file
+        self.files += sum(map(ne, columns.file, (self._file, *columns.file)))
+        self._file = columns.file[-1]
+        for row in rows if not _PLAIN.issuperset(columns.status) else ():
             if row.status is Status.ERROR and row.file != self._unread_file:
                 self.unread += 1
                 self._unread_file = row.file
