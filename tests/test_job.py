@@ -23,7 +23,7 @@ import pytest
 from PIL import Image
 
 import batch_classify
-from batch_classify import beside, job
+from batch_classify import beside, job, memory
 from batch_classify.beside import Keeper
 from batch_classify.classifier import Classifier
 from batch_classify.corrections import Correction, Corrections
@@ -245,6 +245,28 @@ def test_copies_are_answered_like_the_first(
     assert (shared / "predictions.csv").read_bytes() == (fresh / "predictions.csv").read_bytes()
     assert outcomes[0].remembered > 20
     assert outcomes[1].remembered == 0
+
+
+def test_more_contents_than_are_remembered(
+    classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Copies of what was in memory a moment ago, and of what has long left it, have their rows."""
+    monkeypatch.setattr(beside, "_MOMENT", 0.0)
+    monkeypatch.setattr(beside, "_PILE", -1)
+    monkeypatch.setattr(memory, "_MOST", 3)
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    order = [0, 1, 2, 3, 0, 1, 2, 4, 5, 6, 7, 0, 3, 7, 6, 5, 8, 9, 4]
+    for number, content in enumerate(order):
+        (scans / f"{number:02}.png").write_bytes(png(content))
+    effort = Effort(batch_size=1, workers=0)
+    shared, fresh = (
+        run(Scan(scans), classifier, tmp_path / name, effort=effort, neighbours=Neighbours(fresh=fresh))
+        for name, fresh in (("shared", False), ("fresh", True))
+    )
+    tables = [(Path(outcome.folder) / "predictions.csv").read_bytes() for outcome in (shared, fresh)]
+    assert tables[0] == tables[1]
+    assert shared.remembered == len(order) - len(set(order))
 
 
 def test_a_copy_has_the_pictures_of_the_first(classifier: Classifier, tmp_path: Path) -> None:

@@ -36,10 +36,23 @@ def test_two_files_of_one_content_in_a_row_are_no_pages_of_one() -> None:
 
 
 def test_it_does_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What comes last is in it, and never more than so many contents."""
+    """What comes last is in it, and never more than two generations of contents."""
     monkeypatch.setattr(memory_module, "_MOST", 4)
     memory = Memory()
     for number in range(11):
         memory.keep([ROW._replace(sha256=f"{number}")])
         assert f"{number}" in memory
-        assert sum(f"{other}" in memory for other in range(11)) <= 4
+    found = [number for number in range(11) if f"{number}" in memory]
+    assert found == [4, 5, 6, 7, 8, 9, 10]
+
+
+def test_what_was_asked_for_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who heard that a content is there gets its rows, though a generation of others came meanwhile."""
+    monkeypatch.setattr(memory_module, "_MOST", 4)
+    memory = Memory()
+    memory.keep([ROW, *(ROW._replace(sha256=f"before {number}") for number in range(4))])
+    assert ROW.sha256 in memory
+    memory.keep([ROW._replace(sha256=f"after {number}") for number in range(4)])
+    assert memory.rows(ROW.sha256) == [ROW]
+    memory.keep([ROW._replace(sha256=f"later {number}") for number in range(8)])
+    assert ROW.sha256 not in memory
