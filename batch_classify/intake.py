@@ -17,7 +17,7 @@ from pathlib import Path
 from batch_classify.decode import quiet
 from batch_classify.ledger import Ledger
 from batch_classify.parcel import Parcel, pack, unpack
-from batch_classify.pool import in_order
+from batch_classify.pool import Beat, in_order
 from batch_classify.prepare import Known, Prepared, crashed, deferred, prepare_new
 from batch_classify.stamp import Stamp
 
@@ -109,9 +109,9 @@ def _nothing(contents: Sequence[str]) -> Container[str]:
 
 
 def _packed(
-    prepare: Callable[[Iterable[str]], tuple[list[Prepared], list[Known]]], files: Iterable[str]
+    prepare: Callable[..., tuple[list[Prepared], list[Known]]], files: Iterable[str], beat: Beat
 ) -> list[Parcel]:
-    return [pack(*prepare(files))]
+    return [pack(*prepare(files, begin=beat))]
 
 
 def _crashed(root: Path, file: str) -> Parcel:

@@ -28,6 +28,9 @@ from batch_classify.garbage import spare_what_is_loaded
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Chunk = TypeVar("Chunk")
+Beat = Callable[[], None]
+"""What work calls before each item, to show that it is not stuck."""
 
 _NICE = 5  # how far workers stand back behind the process that all wait for: 2 % of a run of small files
 _PIPE = 2**20  # bytes, the most that Linux gives to anybody
@@ -121,30 +124,34 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def watched(
-    work: Callable[[Iterable[Item]], list[Result]], seconds: float, chunk: Iterable[Item]
-) -> list[Result]:
-    """Do `work` on a chunk; the kernel ends the process if it is so many seconds between two items.
+def watched(work: Callable[[Chunk, Beat], list[Result]], seconds: float, chunk: Chunk) -> list[Result]:
+    """Do `work` on a chunk; the kernel ends the process if it is so many seconds between two beats.
 
     Or up to a hundredth sooner: a call to the system for each small file is a tenth of reading it.
     """
+    due = 0.0
 
-    def items() -> Iterator[Item]:
-        due = 0.0
-        for item in chunk:
-            now = time.monotonic()
-            if now >= due:
-                signal.setitimer(signal.ITIMER_REAL, seconds)
-                due = now + seconds / 100
-            yield item
+    def beat() -> None:
+        nonlocal due
+        now = time.monotonic()
+        if now >= due:
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+            due = now + seconds / 100
 
-    results = work(items())
+    results = work(chunk, beat)
     signal.setitimer(signal.ITIMER_REAL, 0)
     return results
 
 
+def each(items: Iterable[Item], beat: Beat) -> Iterator[Item]:
+    """Yield items, each with a beat before it."""
+    for item in items:
+        beat()
+        yield item
+
+
 def in_order(
-    work: Callable[[Iterable[Item]], list[Result]],
+    work: Callable[[Sequence[Item], Beat], list[Result]],
     chunks: Iterable[Sequence[Item]],
     workers: int,
     crashed: Callable[[Item], Result],
@@ -152,10 +159,10 @@ def in_order(
 ) -> Iterator[list[Result]]:
     """Do `work` on each chunk in worker processes and yield the results in the order of the chunks.
 
-    Only a few chunks are in flight, so an endless iterable takes no more memory than a short one. If a
-    worker process dies, or is longer than `seconds` at an item, what was in flight is done again item by
-    item, and `crashed` answers for the culprit. An exception in `work` comes through. No process is
-    started before there is something to do.
+    It gets a chunk, and a beat to call before each item. Only a few chunks are in flight, so an endless
+    iterable takes no more memory than a short one. If a worker process dies, or is longer than `seconds` at
+    an item, what was in flight is done again item by item, and `crashed` answers for the culprit. An
+    exception in `work` comes through. No process is started before there is something to do.
     """
     guarded = partial(watched, work, seconds)
     chunks = iter(chunks)

@@ -79,12 +79,14 @@ def prepare_all(root: Path, files: Iterable[str]) -> list[Prepared]:
     return prepare_new(root, files, lambda contents: ())[0]
 
 
-def prepare_new(root: Path, files: Iterable[str], knows: Knows) -> tuple[list[Prepared], list[Known]]:
-    """Do the same, but sort out the files whose content is known."""
+def prepare_new(
+    root: Path, files: Iterable[str], knows: Knows, begin: Callable[[], None] = lambda: None
+) -> tuple[list[Prepared], list[Known]]:
+    """Do the same, but sort out the files whose content is known; call `begin` before each file."""
     known: list[Known] = []
 
     def new() -> Iterator[File]:
-        for some in _together(_read(root, files), _bytes):
+        for some in _together(_read(root, files, begin), _bytes):
             there = knows([contents.sha256 for _, contents in some if contents.sha256])
             for file, contents in some:
                 if contents.sha256 in there:
@@ -100,14 +102,16 @@ def prepare_contents(files: Iterable[File]) -> list[Prepared]:
     return [page for some in _together(_pages(files), _pixels) for page in _prepared(some)]
 
 
-def _read(root: Path, files: Iterable[str]) -> Iterator[File]:
+def _read(root: Path, files: Iterable[str], begin: Callable[[], None]) -> Iterator[File]:
     """Read files; one has no stamp if a change might not show in it."""
     place = os.path.join(root, "")  # noqa: PTH118 - with the slash, which a Path drops
     files = iter(files)
     while some := list(islice(files, _SOME)):
         begun = time.time_ns() - COARSE_NS
         found = read_some([place + file for file in some], DEFAULT_LIMITS)
-        for file, contents in zip(some, found, strict=True):
+        for file in some:
+            begin()
+            contents = next(found)
             if contents.stamp and contents.stamp.touched_between(begun, time.time_ns() + COARSE_NS):
                 contents = contents._replace(stamp=None)
             yield file, contents

@@ -26,7 +26,7 @@ import numpy as np
 from PIL import Image
 
 from batch_classify.decode import decode
-from batch_classify.pool import in_order
+from batch_classify.pool import Beat, each, in_order
 from batch_classify.preprocess import preprocess
 from batch_classify.report.card import thumbnail
 
@@ -156,10 +156,10 @@ def _mend_checksums(data: bytearray) -> None:
         at = end + 4
 
 
-def fates(numbers: Sequence[int]) -> list[Fate]:
+def fates(numbers: Sequence[int], beat: Beat = lambda: None) -> list[Fate]:
     """Do a worker's steps on each input, and say what became of it."""
     results = []
-    for number in numbers:
+    for number in each(numbers, beat):
         data = hostile(number)
         start = time.perf_counter()
         try:

@@ -29,6 +29,7 @@ from batch_classify.errors import ExitCode, JobError
 from batch_classify.job import IN_THIS_PROCESS, Effort, Neighbours, Report, run
 from batch_classify.ledger import DAMAGED, LEDGER
 from batch_classify.lock import LOCK
+from batch_classify.pool import Beat
 from batch_classify.prepare import Known, Knows, Prepared, prepare_new
 from batch_classify.row import Reason, Status
 from batch_classify.scan import Scan
@@ -301,12 +302,14 @@ def test_a_disk_gone_read_only_is_found_out_before_the_work(
     assert table_of((results / "latest").resolve()) == before
 
 
-def prepare_or_abort(root: Path, files: Iterable[str], knows: Knows) -> tuple[list[Prepared], list[Known]]:
+def prepare_or_abort(
+    root: Path, files: Iterable[str], knows: Knows, begin: Beat
+) -> tuple[list[Prepared], list[Known]]:
     """Stand in for a decoder that a malformed file takes down."""
     chunk = list(files)
     if "07.png" in chunk:
         os.abort()
-    return prepare_new(root, chunk, knows)
+    return prepare_new(root, chunk, knows, begin)
 
 
 def test_a_decoder_that_aborts_costs_one_file(

@@ -17,7 +17,7 @@ from batch_classify import decode as decode_module
 from batch_classify.classifier import Classifier
 from batch_classify.decode import DEFAULT_LIMITS
 from batch_classify.job import IN_THIS_PROCESS, Effort, run
-from batch_classify.pool import MEMORY, in_order
+from batch_classify.pool import MEMORY, Beat, each, in_order
 from batch_classify.prepare import Known, Knows, Prepared, prepare_all, prepare_new
 from batch_classify.prepare import crashed as crashed_file
 from batch_classify.row import Reason, Status
@@ -99,9 +99,9 @@ def fate_of(data: bytes) -> Fate:
         return fates([0])[0]
 
 
-def fates_of_crafted(names: Sequence[str]) -> list[Fate]:
+def fates_of_crafted(names: Sequence[str], beat: Beat) -> list[Fate]:
     """Do a worker's steps on crafted files."""
-    return [fate_of(CRAFTED[name]) for name in names]
+    return [fate_of(CRAFTED[name]) for name in each(names, beat)]
 
 
 @pytest.fixture(scope="module")
@@ -163,12 +163,15 @@ def test_names_lead_nobody_astray(tmp_path: Path, classifier: Classifier) -> Non
         assert "<script>alert" not in (folder / "report.html").read_text(encoding="utf-8")
 
 
-def endless(root: Path, files: Iterable[str], knows: Knows) -> tuple[list[Prepared], list[Known]]:
+def endless(
+    root: Path, files: Iterable[str], knows: Knows, begin: Beat
+) -> tuple[list[Prepared], list[Known]]:
     """Stand in for a decoder that never comes back from one file."""
     chunk = list(files)
+    begin()
     while "5.png" in chunk:
         pass
-    return prepare_new(root, chunk, knows)
+    return prepare_new(root, chunk, knows, begin)
 
 
 def test_a_file_that_hangs_costs_itself(

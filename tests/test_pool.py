@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from batch_classify.pool import MEMORY, cpu_count, in_order
+from batch_classify.pool import MEMORY, Beat, cpu_count, each, in_order, watched
 
 CRASH, HANG, DEVOUR = -1, -2, -3
 
@@ -27,12 +27,12 @@ def answer(item: int) -> int:
     return 1 // 0 if item == 1000 else item * item
 
 
-def work(items: Iterable[int]) -> list[int]:
+def work(items: Iterable[int], beat: Beat) -> list[int]:
     """Answer one item after the other."""
-    return [answer(item) for item in items]
+    return [answer(item) for item in each(items, beat)]
 
 
-def zeros(lengths: Iterable[int]) -> list[bytes]:
+def zeros(lengths: Iterable[int], _: Beat) -> list[bytes]:
     """Make results of some sizes."""
     return [bytes(length) for length in lengths]
 
@@ -106,6 +106,15 @@ def test_an_item_that_takes_too_long_costs_itself() -> None:
     """The kernel ends its worker, and all others are as always."""
     results = in_order(work, [[1, 2], [HANG], [3]], 2, lambda item: -7, seconds=2)
     assert list(itertools.chain.from_iterable(results)) == [1, 4, -7, 9]
+
+
+def test_time_runs_from_beat_to_beat(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each sets the clock anew, but for those within a hundredth of the time; the end stops it."""
+    now, alarms = itertools.chain([0.0, 0.9, 1.1]), list[float]()
+    monkeypatch.setattr("time.monotonic", lambda: next(now))
+    monkeypatch.setattr("signal.setitimer", lambda _, seconds: alarms.append(seconds))
+    assert watched(work, 100, [1, 2, 3]) == [1, 4, 9]
+    assert alarms == [100, 100, 0]
 
 
 def test_an_item_that_takes_too_much_memory_is_refused() -> None:

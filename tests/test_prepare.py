@@ -117,6 +117,18 @@ def test_large_files_are_not_held_together(root: Path, monkeypatch: pytest.Monke
     assert asked == [2, 1, 1]
 
 
+def test_each_file_begins_when_those_before_are_done(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of large ones: their time runs from there. Small ones begin together."""
+    steps: list[str] = []
+    decode = prepare_module.decode
+    monkeypatch.setattr(prepare_module, "decode", lambda *data: steps.append("decode") or decode(*data))
+    for little, expected in ((0, ["begin", "decode"] * 3), (10**9, ["begin"] * 3 + ["decode"] * 3)):
+        monkeypatch.setattr(prepare_module, "_LITTLE", little)
+        steps.clear()
+        prepare_new(root, ["six.png", "pages.tif", "six.png"], lambda _: (), lambda: steps.append("begin"))
+        assert steps == expected
+
+
 def test_a_file_just_touched_has_no_stamp(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A change right after reading might not show in its times, so that they prove nothing yet."""
     now = time.time_ns()

@@ -38,8 +38,8 @@ from batch_classify.ledger import Edition
 from batch_classify.objects import Mark, ObjectScan, read_objects
 from batch_classify.packed import PACKED, members
 from batch_classify.parcel import Parcel, pack, unpack
-from batch_classify.pool import SECONDS, cpu_count, in_order, watched
-from batch_classify.prepare import crashed_on, prepare_contents
+from batch_classify.pool import SECONDS, Beat, cpu_count, each, in_order, watched
+from batch_classify.prepare import Prepared, crashed_on, prepare_contents
 from batch_classify.report.card import Card
 from batch_classify.scan import OneFile, Scan, Selection
 from batch_classify.shelf import Answers, Part, Shelf
@@ -300,8 +300,12 @@ def _candidates(files: Iterable[File | None], ignored: list[None]) -> Iterator[F
 
 
 def _quickly(files: Iterator[File]) -> Iterator[Parcel]:
-    while pages := watched(prepare_contents, SECONDS, islice(files, BATCH["cpu"])):
+    while pages := watched(_together, SECONDS, islice(files, BATCH["cpu"])):
         yield pack(pages)
+
+
+def _together(files: Iterable[File], beat: Beat) -> list[Prepared]:
+    return prepare_contents(each(files, beat))
 
 
 def _carefully(files: Iterator[File]) -> Iterator[Parcel]:
@@ -309,8 +313,8 @@ def _carefully(files: Iterator[File]) -> Iterator[Parcel]:
         yield from parcels
 
 
-def _one_by_one(files: Iterable[File]) -> list[Parcel]:
-    return [pack(prepare_contents([file])) for file in files]
+def _one_by_one(files: Iterable[File], beat: Beat) -> list[Parcel]:
+    return [pack(prepare_contents([file])) for file in each(files, beat)]
 
 
 def _crashed(file: File) -> Parcel:
