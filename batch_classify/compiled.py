@@ -22,6 +22,7 @@ Plane = NDArray[np.uint8]
 _FILE = 5  # numbers in `File` in c/files.c
 SIDE, LARGEST = 28, 192  # px, as in c/planes.h
 HARD, DOUBTFUL, DONE = range(3)  # as in c/clean.c
+LEFT_OUT, CHANGED = -1, -2  # as in c/files.c
 
 
 class Box(ctypes.Structure):
@@ -187,8 +188,8 @@ def gather(file: int, starts: NDArray[np.int64], length: int) -> Plane:
 def read_small(paths: Sequence[str], room: int) -> tuple[Plane, list[list[int]]]:
     """Read files that are small, uint8 [room], and tell of each where it starts, and what its stamp holds.
 
-    The start is -1 where it is not that easy: what is empty, no regular file, changing, not there or not
-    allowed, or has no room any more, is for somebody else to read.
+    The start is CHANGED where the file did meanwhile, and LEFT_OUT where it is not that easy: what is empty,
+    no regular file, not there or not allowed, or has no room any more, is for somebody else to read.
     """
     data = np.empty(room, np.uint8)
     files = np.empty((len(paths), _FILE), np.int64)

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_classify import header
-from batch_classify.compiled import read_small
+from batch_classify.compiled import CHANGED, LEFT_OUT, read_small
 from batch_classify.row import Reason
 from batch_classify.stamp import Stamp
 
@@ -45,6 +45,7 @@ DECODING = 2
 """Rises whenever the pixels of some file come out otherwise, so that stored answers are not taken for it."""
 _STEP = 1 << 20  # bytes that are read at a time, at most
 _ROOM = 1 << 19  # bytes of small files together
+_CHANGED = "the file changed while it was read"
 _ENOUGH = 320  # px of the longer side, which `preprocess` halves again: a larger JPEG is decoded reduced
 _FULL = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH
 _REDUCED = {
@@ -118,10 +119,12 @@ def read(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> Conte
 
 
 def read_some(paths: Sequence[str], limits: Limits = DEFAULT_LIMITS) -> Iterator[Contents]:
-    """Read files as `read` does; small ones all at once by C, which takes half of the time."""
+    """Read files as `read` does; small ones all at once by C, which takes two thirds of the time."""
     data, found = read_small(paths, min(_ROOM, limits.bytes))
     for path, (start, *stamp) in zip(paths, found, strict=True):
-        if start < 0:
+        if start == CHANGED:
+            yield _problem(Reason.BEING_WRITTEN, _CHANGED)
+        elif start == LEFT_OUT:
             yield read(path, limits)
         else:
             whole = data[start : start + stamp[0]].tobytes()
@@ -144,7 +147,7 @@ def _read(file: int, limits: Limits) -> Contents:
         parts, size, sha256 = _gathered(chain([first], rest), limits, most)
     stamp = Stamp.of(os.fstat(file))
     if (stamp.size, stamp.mtime_ns) != (status.st_size, status.st_mtime_ns):
-        return _problem(Reason.BEING_WRITTEN, "the file changed while it was read")
+        return _problem(Reason.BEING_WRITTEN, _CHANGED)
     return _whole(parts, size, sha256, limits, stamp)
 
 

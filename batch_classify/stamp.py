@@ -26,16 +26,20 @@ class Stamp(NamedTuple):
     @classmethod
     def of(cls, status: os.stat_result) -> Stamp:
         """Take the stamp from what `os.stat` or `os.fstat` gives."""
-        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        return cls(status.st_size, *map(_signed, (status.st_mtime_ns, status.st_ctime_ns, status.st_ino)))
 
     def touched_within(self, seconds: float, now_ns: int) -> bool:
         """Whether the file was touched less than `seconds` before `now_ns`.
 
         Or as much after it, since a server's clock may run ahead; a time far in the future means nothing.
         """
-        some = round(seconds * 1e9)
-        return self.touched_between(now_ns - some, now_ns + some)
+        return min(abs(now_ns - self.mtime_ns), abs(now_ns - self.ctime_ns)) < seconds * 1e9
 
     def touched_between(self, first_ns: int, last_ns: int) -> bool:
         """Whether the file was touched after the first of two moments and before the last."""
         return first_ns < self.mtime_ns < last_ns or first_ns < self.ctime_ns < last_ns
+
+
+def _signed(number: int) -> int:
+    """Fold a number into 64 bits with a sign, as the ledger and C have it; some inodes need the last one."""
+    return (number + 2**63) % 2**64 - 2**63

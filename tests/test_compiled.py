@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 
@@ -244,6 +245,15 @@ def test_small_files_are_read(sizes: list[int], room: int) -> None:
                 used += len(content)
             else:
                 assert start == -1
+
+
+def test_far_times_are_as_python_has_them(tmp_path: Path) -> None:
+    """A camera's clock may be in the next century but one."""
+    file = tmp_path / "a"
+    file.write_bytes(b"1")
+    os.utime(file, ns=(1, 10_400_000_000_000_000_000))
+    ((_, *stamp),) = compiled.read_small([str(file)], 10)[1]
+    assert Stamp._make(stamp) == Stamp.of(file.stat())
 
 
 def test_no_files_are_read() -> None:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
 from batch_classify import header
+from batch_classify.compiled import CHANGED
 from batch_classify.decode import (
     DEFAULT_LIMITS,
     Grey,
@@ -589,6 +590,14 @@ def test_files_are_read_together_as_one_by_one(tmp_path: Path) -> None:
     assert found == [read(path, limits) for path in paths]
     assert [contents.data is not None for contents in found] == [True, False, False, False, True, False, True]
     assert list(read_some([])) == []
+
+
+def test_what_changes_while_it_is_read_with_others_is_being_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not read once more in the hope that it is quiet by then."""
+    monkeypatch.setattr("batch_classify.decode.read_small", lambda *_: (b"", [[CHANGED, 0, 0, 0, 0]]))
+    (contents,) = read_some(["x"])
+    assert contents.problem is not None
+    assert (contents.problem.reason, contents.sha256) == (Reason.BEING_WRITTEN, "")
 
 
 def test_read_without_permission(monkeypatch: pytest.MonkeyPatch) -> None:

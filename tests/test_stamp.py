@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -46,3 +47,15 @@ def test_touched_within(mtime: int, ctime: int, seconds: float, touched: bool) -
 def test_touched_between(mtime: int, ctime: int, touched: bool) -> None:
     """Either time counts, here between 90 and 100."""
     assert Stamp(0, mtime, ctime, 0).touched_between(90, 100) is touched
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), 1e300])
+def test_touched_within_any_time(seconds: float) -> None:
+    """Nobody has to settle on a sensible number."""
+    assert Stamp(0, 1, 1, 0).touched_within(seconds, 100 * SECOND)
+
+
+def test_a_stamp_has_64_bits_with_a_sign() -> None:
+    """As the ledger and C have them: inode numbers may need the last one, and far times more."""
+    status = SimpleNamespace(st_size=5, st_mtime_ns=2**63, st_ctime_ns=2**64 + 1, st_ino=2**64 - 1)
+    assert Stamp.of(status) == (5, -(2**63), 1, -1)  # type: ignore[arg-type]

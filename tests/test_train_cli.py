@@ -179,6 +179,11 @@ def test_a_terminated_fit_can_be_resumed(digits: Path, tmp_path: Path) -> None:
         (["fit", "--arch", "cnn-2", "--preset", "best"], ExitCode.USAGE, "tutorial"),
         (["fit", "--average"], ExitCode.USAGE, "--average needs a model"),
         (["fit", "--init", "{shipped}", "--arch", "{alike}", "--average"], ExitCode.USAGE, "leave out"),
+        (
+            ["fit", "--init", "{shipped}", "--arch", "{alike}", "--corrections", "a.csv", "--images", "b"],
+            ExitCode.USAGE,
+            "leave out",
+        ),
         (["fit", "--init", "{tmp}/none"], ExitCode.MODEL, "model folder"),
         (["fit", "--init", "{fake}", "--arch", "cnn-2"], ExitCode.USAGE, "Leave out --arch"),
         (["fit", "--data", "{digits}", "--resume"], ExitCode.INPUT, "there is none"),

@@ -20,6 +20,7 @@ from batch_classify.model import CARD, ONNX, WEIGHTS, load, read_card, sha256_of
 from batch_classify.network import Architecture
 from batch_classify.preprocess import VERSION
 from train import checkpoint, data
+from train.architectures import ARCHITECTURES
 from train.data import Digits
 from train.generator import batch
 from train.job import Task, export_model, fit_model
@@ -289,6 +290,29 @@ def test_fine_tuning(tmp_path: Path, fitted: Path) -> None:
         for name, value in theirs.items()
         if "running" not in name and "num_batches" not in name
     )
+
+
+def test_another_quick_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It alone learns, also when the training was stopped meanwhile; a checkpoint makes a model of both."""
+    quick = [TINY[4:], [{"layer": "average_pool", "kernel_size": 4}, *TINY[4:]]]
+    both = [
+        [TINY[0], {"layer": "cascade", "quick": layers, "careful": TINY[1:], "sure": 0.9}] for layers in quick
+    ]
+    monkeypatch.setitem(ARCHITECTURES, "another", both[1])
+    fit_model(replace(TASK, start=Start("one", both[0])), tmp_path / "one", console())
+    task = replace(TASK, start=start_from("another", tmp_path / "one"))
+    fit_model(task, tmp_path / "whole", console())
+    interrupt(monkeypatch, tmp_path / "stopped", 2, task)
+    export_model(tmp_path / "stopped.checkpoint", tmp_path / "early")
+    fit_model(task, tmp_path / "stopped", console(), resume=True)
+    before, whole, early, stopped = (
+        load_file(tmp_path / name / WEIGHTS) for name in ("one", "whole", "early", "stopped")
+    )
+    for name, value in before.items():
+        if ".careful." in name:
+            assert all(torch.equal(value, after[name]) for after in (whole, early, stopped))
+    assert all(torch.equal(value, stopped[name]) for name, value in whole.items())
+    assert any(not torch.equal(value, early[name]) for name, value in whole.items())
 
 
 def test_the_mean_of_before_and_after(tmp_path: Path, fitted: Path) -> None:

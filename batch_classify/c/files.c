@@ -20,23 +20,27 @@ EXPORT int gather(int file, const int64_t *starts, int count, int length, u8 *pi
     return 1;
 }
 
-/* Where a file's bytes are, or -1, and its stamp: `Stamp` in stamp.py. */
+/* Where a file's bytes are, or one of these; and its stamp: `Stamp` in stamp.py. */
+enum { LEFT_OUT = -1, CHANGED = -2 };
+
 typedef struct {
     int64_t start, size, mtime_ns, ctime_ns, inode;
 } File;
 
-static int64_t nanoseconds(struct timespec time) { return time.tv_sec * (int64_t)1000000000 + time.tv_nsec; }
+/* Without a sign, since the year 2262 is too late for one. */
+static int64_t nanoseconds(struct timespec time) { return time.tv_sec * (uint64_t)1000000000 + time.tv_nsec; }
 
-/* Read an open file if it is a regular one, not empty, smaller than the room, and stays as it was: as `read` in
-   decode.py does it. */
-static int read_whole(int file, int64_t room, u8 *bytes, File *found) {
+/* Read an open file if it is a regular one, not empty, smaller than the room, and stays as it was: as `_read` in
+   decode.py does it. Returns how many bytes that are, or why not. */
+static int64_t read_whole(int file, int64_t room, u8 *bytes, File *found) {
     struct stat before, after;
-    if (fstat(file, &before) || !S_ISREG(before.st_mode) || before.st_size == 0 || before.st_size >= room) return 0;
-    /* A byte more than it has, to see that it has not grown. */
-    if (read(file, bytes, before.st_size + 1) != before.st_size || fstat(file, &after)) return 0;
+    if (fstat(file, &before) || !S_ISREG(before.st_mode)) return LEFT_OUT;
+    if (before.st_size == 0 || before.st_size >= room) return LEFT_OUT;
+    int64_t size = read(file, bytes, before.st_size + 1); /* one more, to see that it has not grown */
+    if (size < before.st_size || fstat(file, &after)) return LEFT_OUT;
     found->size = after.st_size, found->inode = after.st_ino;
     found->mtime_ns = nanoseconds(after.st_mtim), found->ctime_ns = nanoseconds(after.st_ctim);
-    return after.st_size == before.st_size && found->mtime_ns == nanoseconds(before.st_mtim);
+    return size == after.st_size && found->mtime_ns == nanoseconds(before.st_mtim) ? size : CHANGED;
 }
 
 /* Read small files, one after the other into the room for their bytes. Their paths follow each other, each with its
@@ -45,9 +49,9 @@ EXPORT void read_small(const char *paths, int many, int64_t room, u8 *bytes, Fil
     int64_t used = 0;
     for (int at = 0; at < many; at++, paths += strlen(paths) + 1) {
         int file = open(paths, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-        files[at].start = -1;
-        if (file < 0) continue;
-        if (read_whole(file, room - used, bytes + used, &files[at])) files[at].start = used, used += files[at].size;
-        close(file);
+        int64_t size = file < 0 ? LEFT_OUT : read_whole(file, room - used, bytes + used, &files[at]);
+        files[at].start = size < 0 ? size : used;
+        used += max(0, size);
+        if (file >= 0) close(file);
     }
 }
