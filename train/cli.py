@@ -86,7 +86,8 @@ def fit(
     lr: Annotated[
         float | None,
         typer.Option(
-            min=0, help="Peak of the learning rate. Default: the preset's, and a tenth of it with --init."
+            min=0,
+            help="Peak of the learning rate. Default: the preset's, and a tenth if --init has learnt it all.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
@@ -187,7 +188,7 @@ def fit(
             reviewed,
             redraw,
             teachers,
-            nondigits_of(start.arch, preset) if nondigits is None else nondigits,
+            nondigits if nondigits is not None else 0 if start.judge else nondigits_of(start.arch, preset),
             average,
         )
         card = fit_model(task, out, console.err(), resume=resume, even_if_worse=even_if_worse)

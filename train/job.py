@@ -126,7 +126,7 @@ def fit_model(
         judge, judged = _judge(task, training, validation, device, console)
         card, shares, measured = _card(out, facts, (logits, tried), validation.labels, judge)
         if judged:
-            card = replace(card, metrics={**card.metrics, "judge": judged})
+            card = replace(card, metrics={**card.metrics, "judge": dict(judged)})
         if task.corrections and task.start.weights is not None:
             compared = _compared(task.start, kept_back, logits, device)
             for one in compared:
@@ -234,10 +234,10 @@ def _halves(name: str, source: Digits, task: Task) -> tuple[Digits, Digits]:
 
 def _judge(
     task: Task, training: Digits, validation: Digits, device: str, console: Console
-) -> tuple[Judge | None, dict[str, float]]:
+) -> tuple[Judge | None, Mapping[str, float]]:
     """Return the judge that the start brings, or train one, and what was measured of it."""
     if task.start.judge or not task.nondigits:
-        return task.start.judge, {}
+        return task.start.judge, task.start.judged
     return fit_judge(training, validation, task.nondigits, task.recipe.seed, device, console)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,8 @@ _UNNAMED = "unnamed"  # a network of somebody's own, that a model folder brought
 class Start:
     """A reader's name and layers; and of a trained model its weights, the hash of its card, and its judge.
 
-    `frozen` are the names of weights that stay as they are: those of all but a cascade's quick network, if
-    that is a new one. Then `weights` has only these.
+    `judged` is what was measured of the judge. `frozen` are the names of weights that stay as they are: those
+    of all but a cascade's quick network, if that is a new one. Then `weights` has only these.
     """
 
     arch: str
@@ -35,6 +35,7 @@ class Start:
     weights: Mapping[str, torch.Tensor] | None = None
     sha256: str | None = None
     judge: Judge | None = None
+    judged: Mapping[str, float] = field(default_factory=dict)
     frozen: frozenset[str] = frozenset()
 
     def network(self) -> nn.Module:
@@ -74,15 +75,16 @@ def start_from(arch: str | None, init: Path | None) -> Start:
             f"--init {init}: {WEIGHTS} does not hold the weights of the network in its card ({error}). Name "
             "another model folder.",
         ) from error
-    judge = None
+    judge, judged = None, {}
     if model.card.judge and both.judge:
         judge = Judge(model.card.judge, both.judge, model.card.reject_above)
+        judged = model.card.metrics.get("judge", {})
     name = arch or architectures.name_of(layers) or _UNNAMED
     weights = both.reader.state_dict()
     if wanted == layers:
-        return Start(name, layers, weights, model.sha256, judge)
+        return Start(name, layers, weights, model.sha256, judge, judged)
     kept = {name: value for name, value in weights.items() if ".quick." not in name}
-    return Start(name, wanted, kept, model.sha256, judge, frozenset(kept))
+    return Start(name, wanted, kept, model.sha256, judge, judged, frozenset(kept))
 
 
 def _without_quick(layers: Architecture) -> list[dict[str, Any]]:
