@@ -193,8 +193,7 @@ def read_small(paths: Sequence[str], room: int) -> tuple[Plane, list[list[int]]]
     """
     data = np.empty(room, np.uint8)
     files = np.empty((len(paths), _FILE), np.int64)
-    if paths:
-        _call(_C.read_small, os.fsencode("\0".join(paths)), len(paths), room, data, files)
+    _call(_C.read_small, os.fsencode("\0".join(paths)), len(paths), room, data, files)
     return data, files.tolist()
 
 

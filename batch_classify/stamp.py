@@ -26,7 +26,11 @@ class Stamp(NamedTuple):
     @classmethod
     def of(cls, status: os.stat_result) -> Stamp:
         """Take the stamp from what `os.stat` or `os.fstat` gives."""
-        return cls(status.st_size, *map(_signed, (status.st_mtime_ns, status.st_ctime_ns, status.st_ino)))
+        stamp = cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        fits = (
+            min(stamp) >= -(2**63) and max(stamp) < 2**63
+        )  # as nearly all do; to fold takes half as long again
+        return stamp if fits else cls(*map(_signed, stamp))
 
     def touched_within(self, seconds: float, now_ns: int) -> bool:
         """Whether the file was touched less than `seconds` before `now_ns`.

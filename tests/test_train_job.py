@@ -269,11 +269,14 @@ def test_a_judge_is_trained_beside_the_reader(fitted: Path, judged: Path) -> Non
 
 
 def test_fine_tuning_keeps_the_judge(tmp_path: Path, judged: Path) -> None:
-    """It is not trained again, and its threshold stays."""
+    """It is not trained again, so that no scan is drawn for it; its threshold and figures stay."""
     start = start_from(None, judged)
     task = replace(TASK, start=start, recipe=replace(TASK.recipe, epochs=1), nondigits=40)
     card = fit_model(task, tmp_path / "model", console())
-    assert card.reject_above == read_card(judged)[0].reject_above
+    before, _ = read_card(judged)
+    assert card.reject_above == before.reject_above
+    assert card.metrics["judge"] == before.metrics["judge"]
+    assert card.training["nondigits"] == 0
     ours, theirs = load_file(tmp_path / "model" / WEIGHTS), load_file(judged / WEIGHTS)
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs if name.startswith("judge."))
 

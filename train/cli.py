@@ -188,7 +188,7 @@ def fit(
             reviewed,
             redraw,
             teachers,
-            nondigits if nondigits is not None else 0 if start.judge else nondigits_of(start.arch, preset),
+            nondigits_of(start.arch, preset) if nondigits is None else nondigits,
             average,
         )
         card = fit_model(task, out, console.err(), resume=resume, even_if_worse=even_if_worse)

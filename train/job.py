@@ -247,7 +247,7 @@ def _facts(task: Task, device: str, training: Digits, splits: Mapping[str, str])
         "data": list(splits),
         "validation": splits,
         "redraws": task.redraws,
-        "nondigits": task.nondigits,
+        "nondigits": 0 if task.start.judge else task.nondigits,
         "average": task.average,
         "digits": len(training),
         "digits_sha256": training.sha256(),

@@ -135,11 +135,11 @@ def fit(
     """Train a network and return it, on `device` and in evaluation mode.
 
     It tells so many `classes` apart, and starts from `weights` or from random ones; parameters with a name
-    in `frozen` stay as they are. After each epoch
-    `report` hears how it went and `save` gets the state, with the logits of the validation digits; with that
-    as `state` the training goes on: on the same machine the weights come out the same to the bit. From
-    `teachers` it learns as well: half of each target is the mean of their softmaxes on the same varied
-    picture (distillation, Hinton et al. 2015; the same picture for both, Beyer et al. 2022).
+    in `frozen` stay as they are. After each epoch `report` hears how it went and `save` gets the state, with
+    the logits of the validation digits; with that as `state` the training goes on: on the same machine the
+    weights come out the same to the bit. From `teachers` it learns as well: half of each target is the mean
+    of their softmaxes on the same varied picture (distillation, Hinton et al. 2015; the same picture for
+    both, Beyer et al. 2022).
     Raises JobError (USAGE) if the loss is no longer finite.
     """
     torch.backends.cudnn.deterministic = True

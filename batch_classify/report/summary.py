@@ -21,7 +21,7 @@ from batch_classify.row import Reason, Row, Status
 
 CONFIDENCES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999)
 """Where the bins begin in which confidences are counted, narrower towards 1, where most of them are."""
-_PLAIN = frozenset(Status) - {Status.ERROR, Status.REVIEWED}  # of a row with these no more is counted
+_LOOKED_INTO = {Status.ERROR, Status.REVIEWED}  # of rows with these more is counted
 SCHEMA = 1
 """Version of run.json; grows when a key changes its meaning or goes away."""
 
@@ -59,12 +59,12 @@ class Summary:
         self.confidences.update([bisect_right(CONFIDENCES, confidence) - 1 for confidence in sure])
         self.files += sum(map(ne, columns.file, (self._file, *columns.file)))
         self._file = columns.file[-1]
-        for row in rows if not _PLAIN.issuperset(columns.status) else ():
-            if row.status is Status.ERROR and row.file != self._unread_file:
+        for row in [row for row in rows if row.status in _LOOKED_INTO]:
+            if row.status is Status.REVIEWED:
+                self.suspects += is_suspect(row)
+            elif row.file != self._unread_file:
                 self.unread += 1
                 self._unread_file = row.file
-            elif row.status is Status.REVIEWED:
-                self.suspects += is_suspect(row)
 
     def by_status(self) -> dict[str, int]:
         """Return how many rows have each status, those that did not occur with 0."""
